@@ -1,0 +1,191 @@
+//! A JSON document as a tree that still knows its repeated keys.
+//!
+//! Parsers disagree on which of two equal keys wins, so a document that has
+//! them means different things to different readers (RFC 8259 §4); here each
+//! one is a fault. Used for everything that is not the fast path of an order.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::violation::Collector;
+use crate::{Violation, Violations};
+
+/// One JSON value.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Node {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number written without fraction or exponent that fits 64 bits.
+    Integer(i128),
+    /// Any other number.
+    Float(f64),
+    /// A string, unescaped.
+    Text(String),
+    /// An array.
+    Array(Vec<Node>),
+    /// An object; members in document order, repeated keys kept.
+    Object(Vec<(String, Node)>),
+}
+
+/// Parses `bytes`; refuses bad syntax, bad UTF-8, nesting deeper than 128 and
+/// every repeated key.
+pub fn parse(bytes: &[u8]) -> Result<Node, Violations> {
+    let node: Node = serde_json::from_slice(bytes)
+        .map_err(|error| Violations::one("", format!("is not JSON: {error}")))?;
+    let mut faults = Collector::default();
+    node.find_repeated_keys("", &mut faults);
+    faults.finish(Some(node))
+}
+
+impl Node {
+    /// The first member of that name, when this is an object that has it.
+    pub fn member(&self, name: &str) -> Option<&Node> {
+        match self {
+            Node::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+
+    /// The string, when it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Any number as a double, as other JSON readers see it.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Node::Integer(integer) => Some(*integer as f64),
+            Node::Float(float) => Some(*float),
+            _ => None,
+        }
+    }
+
+    /// What it is, for an error message.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Node::Null => "null",
+            Node::Bool(_) => "a boolean",
+            Node::Integer(_) | Node::Float(_) => "a number",
+            Node::Text(_) => "a string",
+            Node::Array(_) => "an array",
+            Node::Object(_) => "an object",
+        }
+    }
+
+    fn find_repeated_keys(&self, pointer: &str, faults: &mut Collector) {
+        match self {
+            Node::Array(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    item.find_repeated_keys(&format!("{pointer}/{n}"), faults);
+                }
+            }
+            Node::Object(members) => {
+                let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
+                keys.sort_unstable();
+                for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
+                    faults.add(child(pointer, pair[0]), "appears more than once");
+                }
+                for (key, value) in members {
+                    value.find_repeated_keys(&child(pointer, key), faults);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `pointer` extended by one member name, escaped as RFC 6901 §3 says.
+pub(crate) fn child(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Whether faults contain one at exactly this pointer.
+pub fn names(faults: &[Violation], pointer: &str) -> bool {
+    faults.iter().any(|fault| fault.pointer == pointer)
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Integer(i128::from(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Integer(i128::from(value)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Node::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Node, A::Error> {
+        let mut object = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            object.push(member);
+        }
+        Ok(Node::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_keys_are_named_wherever_they_stand() {
+        let faults = parse(br#"{"a":1,"b":[{"x/y":1,"x/y":2}],"a":2}"#).unwrap_err();
+        let pointers: Vec<_> = faults.as_slice().iter().map(|f| f.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a", "/b/0/x~1y"]);
+    }
+
+    #[test]
+    fn hostile_text_is_refused_without_harm() {
+        let deep = "[".repeat(60_000);
+        for bad in
+            ["", "{", "{}x", "\"\\ud800\"", "1e400", "\u{feff}{}", "{\"a\":\"\u{0}\"}", &deep]
+        {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad:.40}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+}
