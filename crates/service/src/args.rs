@@ -1,0 +1,83 @@
+//! Command-line arguments that several processes share, each with its
+//! environment name and a default that fits a local stack.
+
+use std::time::Duration;
+
+use clap::Args;
+use contract::topic::{self, Topics};
+
+/// Where Kafka is and what the topics are called.
+#[derive(Args, Clone, Debug)]
+pub struct KafkaArgs {
+    /// Kafka bootstrap servers, comma separated
+    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
+    pub brokers: String,
+    /// Topic with orders and what is asked of them (in)
+    #[arg(long, env = "ORDERS_TOPIC", default_value = topic::ORDERS)]
+    pub orders_topic: String,
+    /// Topic with restocks and corrections (in)
+    #[arg(long, env = "STOCK_TOPIC", default_value = topic::STOCK)]
+    pub stock_topic: String,
+    /// Topic with what became of orders (out)
+    #[arg(long, env = "ORDER_EVENTS_TOPIC", default_value = topic::ORDER_EVENTS)]
+    pub order_events_topic: String,
+    /// Topic for records nobody can read (out)
+    #[arg(long, env = "DLQ_TOPIC", default_value = topic::DLQ)]
+    pub dlq_topic: String,
+}
+
+impl KafkaArgs {
+    /// The topic names.
+    pub fn topics(&self) -> Topics {
+        Topics {
+            orders: self.orders_topic.clone(),
+            stock: self.stock_topic.clone(),
+            order_events: self.order_events_topic.clone(),
+            dlq: self.dlq_topic.clone(),
+        }
+    }
+}
+
+/// Where PostgreSQL is.
+#[derive(Args, Clone)]
+pub struct DatabaseArgs {
+    /// PostgreSQL with the orders, as a URL
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "postgres://postgres:postgres@127.0.0.1:5432/orders"
+    )]
+    pub database_url: String,
+}
+
+/// A duration such as `250ms`, `30s` or `5m`, for clap.
+///
+/// # Errors
+/// The text is no duration.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a number with a unit, such as 250ms, 30s or 5m"))
+}
+
+/// The URL without its password, for logs and messages.
+pub fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+            format!("{}://{user}@{}", &url[..scheme], &url[at + 1..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_never_shows() {
+        assert_eq!(without_password("postgres://u:p@ss@h:1/d"), "postgres://u@h:1/d");
+        assert_eq!(without_password("postgres://h/d"), "postgres://h/d");
+    }
+}
