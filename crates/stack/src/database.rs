@@ -1,0 +1,73 @@
+//! Waits for PostgreSQL, makes the database when it is missing, and migrates it.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+/// A server given by address may still be starting.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// SQLSTATE `invalid_catalog_name`: the server is there, the database is not.
+const NO_SUCH_DATABASE: &str = "3D000";
+
+/// SQLSTATE `duplicate_database`: somebody else has just made it.
+const DATABASE_EXISTS: &str = "42P04";
+
+/// Brings the database at `url` to the newest schema.
+///
+/// # Errors
+/// When the server does not answer in time, or a migration fails.
+pub async fn ensure(url: &str) -> Result<()> {
+    let options = PgConnectOptions::from_str(url).context("DATABASE_URL cannot be read")?;
+    wait(&options).await?;
+    sql::migrate(url).await.context("the database could not be migrated")
+}
+
+async fn wait(options: &PgConnectOptions) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match options.connect().await {
+            Ok(connection) => return Ok(connection.close().await?),
+            Err(error) if has_code(&error, NO_SUCH_DATABASE) => return create(options).await,
+            // A wrong password does not get better by waiting.
+            Err(error @ sqlx::Error::Database(_)) if !is_starting(&error) => {
+                return Err(error).context("PostgreSQL refuses the connection");
+            }
+            Err(error) if Instant::now() > deadline => {
+                let waited = DEADLINE.as_secs();
+                return Err(error).with_context(|| {
+                    format!("PostgreSQL at {} did not answer for {waited} s", address(options))
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn create(options: &PgConnectOptions) -> Result<()> {
+    let name = options.get_database().unwrap_or_default();
+    let mut connection = options.clone().database("postgres").connect().await?;
+    let statement = format!("create database \"{}\"", name.replace('"', "\"\""));
+    match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await {
+        Err(error) if !has_code(&error, DATABASE_EXISTS) => {
+            Err(error).with_context(|| format!("cannot create the database {name}"))
+        }
+        _ => Ok(connection.close().await?),
+    }
+}
+
+/// SQLSTATE `cannot_connect_now`: the server is starting or recovering.
+fn is_starting(error: &sqlx::Error) -> bool {
+    has_code(error, "57P03")
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
+}
+
+fn address(options: &PgConnectOptions) -> String {
+    format!("{}:{}", options.get_host(), options.get_port())
+}

@@ -1,0 +1,106 @@
+//! The environment names that every program of the workspace understands.
+//!
+//! `cargo stack env` prints them, docker-compose.yml is checked against them,
+//! and topic names and partition counts are read from them.
+
+use std::env;
+
+use crate::options::Topic;
+
+/// One name, what it is for, and what it is when nobody sets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// Value when it is not set; empty when that is another variable's value.
+    pub default: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const fn known(name: &'static str, default: &'static str, meaning: &'static str) -> Known {
+    Known { name, default, meaning }
+}
+
+/// Every name, in the order `cargo stack env` prints them.
+pub const KNOWN: [Known; 13] = [
+    known("KAFKA_BROKERS", "127.0.0.1:9092", "bootstrap servers, comma-separated"),
+    known(
+        "DATABASE_URL",
+        "postgres://postgres:postgres@127.0.0.1:5432/orders",
+        "the database that the processor writes",
+    ),
+    known("DATABASE_READ_URL", "", "the database that ingest reads; DATABASE_URL when not set"),
+    known("ORDERS_TOPIC", "orders", "orders and what happens to them, in"),
+    known("STOCK_TOPIC", "stock", "restocks and corrections, in"),
+    known("ORDER_EVENTS_TOPIC", "order-events", "what became of each order, out"),
+    known("DLQ_TOPIC", "orders.dlq", "records nobody could read, with the reason"),
+    known("INGEST_LISTEN", "127.0.0.1:8080", "address of the HTTP API"),
+    known("INGEST_ADMIN_LISTEN", "127.0.0.1:9080", "health and metrics of ingest"),
+    known("PROCESSOR_ADMIN_LISTEN", "127.0.0.1:9081", "health and metrics of the processor"),
+    known("NOTIFIER_ADMIN_LISTEN", "127.0.0.1:9082", "health and metrics of the notifier"),
+    known("INGEST_URL", "http://127.0.0.1:8080", "where loadgen and the demo send orders"),
+    known("LOG_FORMAT", "text", "text or json"),
+];
+
+/// The topic variables and how many partitions each topic gets when it is created.
+pub const TOPICS: [(&str, u16); 4] =
+    [("ORDERS_TOPIC", 4), ("STOCK_TOPIC", 2), ("ORDER_EVENTS_TOPIC", 4), ("DLQ_TOPIC", 1)];
+
+/// Value of a known name: the environment's, or the default.
+#[must_use]
+pub fn value(name: &str) -> String {
+    set(name).unwrap_or_else(|| {
+        KNOWN.iter().find(|known| known.name == name).map_or("", |known| known.default).to_owned()
+    })
+}
+
+/// Value of a variable that is set and not empty.
+#[must_use]
+pub fn set(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The topics of the pipeline under the names the environment gives them.
+#[must_use]
+pub fn topics() -> Vec<Topic> {
+    TOPICS.iter().map(|&(name, partitions)| Topic { name: value(name), partitions }).collect()
+}
+
+/// Every known name with its value for servers at these addresses.
+#[must_use]
+pub fn exports(brokers: &str, database_url: &str) -> Vec<(String, String)> {
+    KNOWN
+        .iter()
+        .map(|known| {
+            let value = match known.name {
+                "KAFKA_BROKERS" => brokers.to_owned(),
+                "DATABASE_URL" => database_url.to_owned(),
+                "DATABASE_READ_URL" => set(known.name).unwrap_or_else(|| database_url.to_owned()),
+                name => value(name),
+            };
+            (known.name.to_owned(), value)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_variable_is_a_known_name() {
+        for (name, _) in TOPICS {
+            assert!(KNOWN.iter().any(|known| known.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn exports_carry_the_addresses_and_reads_follow_writes() {
+        let exports = exports("127.0.0.1:1", "postgres://db");
+        assert_eq!(exports.len(), KNOWN.len());
+        assert_eq!(exports[0], ("KAFKA_BROKERS".into(), "127.0.0.1:1".into()));
+        assert_eq!(exports[1], ("DATABASE_URL".into(), "postgres://db".into()));
+        assert_eq!(exports[2].0, "DATABASE_READ_URL");
+    }
+}

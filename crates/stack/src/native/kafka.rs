@@ -1,0 +1,237 @@
+//! Apache Kafka on the JDK: one process that is broker and controller (KRaft),
+//! started from its jars with plain `java -cp`.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use tokio::process::Command;
+
+use super::process::{Launch, Process};
+use crate::logs;
+use crate::options::Server;
+
+/// The version that kafka/pom.xml asks for.
+pub const VERSION: &str = "4.2.0";
+
+/// Any fixed id will do: the cluster is one node and its folder is its own.
+const CLUSTER_ID: &str = "b3JkZXJtaWxsLXN0YWNrMQ";
+
+/// A clean shutdown takes 0.3 to 1 s.
+const STOP_STEPS: [(Signal, Duration); 1] = [(Signal::TERM, Duration::from_secs(20))];
+
+/// Fixed, so that load does not make the JVM ask for memory in the middle of a measurement.
+const HEAP: &str = "768m";
+
+/// The ports of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listeners {
+    /// For clients.
+    pub broker: u16,
+    /// For the controller in the same process.
+    pub controller: u16,
+}
+
+/// A broker in a stack's folder.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    java: PathBuf,
+    jars: PathBuf,
+    dir: PathBuf,
+    log: PathBuf,
+}
+
+impl Kafka {
+    /// The broker of the stack in `stack_dir`, run by `java` from the jars in `jars`.
+    #[must_use]
+    pub fn new(java: PathBuf, jars: PathBuf, stack_dir: &Path) -> Self {
+        Self {
+            java,
+            jars,
+            dir: stack_dir.join(Server::Kafka.name()),
+            log: logs::path(stack_dir, Server::Kafka),
+        }
+    }
+
+    /// Formats the storage when that has not been done, starts the broker and
+    /// waits until it listens.
+    ///
+    /// # Errors
+    /// With the server's last log lines, when it does not come up.
+    pub async fn start(&self, listeners: Listeners) -> Result<Process> {
+        fs::create_dir_all(&self.dir)?;
+        let properties = self.dir.join("server.properties");
+        fs::write(&properties, configuration(&self.dir.join("data"), listeners))?;
+        self.format(&properties).await?;
+        let mut process = self.launch(&properties).start()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listeners.broker));
+        process.wait_ready("Kafka", || listens(address)).await?;
+        Ok(process)
+    }
+
+    /// Stops the broker.
+    pub async fn stop(&self, process: &mut Process) {
+        process.stop(&STOP_STEPS).await;
+    }
+
+    /// Storage counts as formatted once the tool has ended well: it leaves half of it otherwise.
+    async fn format(&self, properties: &Path) -> Result<()> {
+        let done = self.dir.join("formatted");
+        if done.exists() {
+            return Ok(());
+        }
+        let mut command = self.java(&["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
+        command.extend(["kafka.tools.StorageTool", "format", "--ignore-formatted"].map(Into::into));
+        command.extend(["--cluster-id", CLUSTER_ID, "--config"].map(Into::into));
+        command.push(properties.to_string_lossy().into_owned());
+        let output = Command::from(self.wrap(command).wrapped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .await
+            .context("cannot run setpriv (package util-linux)")?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said).trim().replace('\n', "\n  ");
+            bail!("Kafka's storage could not be formatted; the tool said:\n  {said}");
+        }
+        fs::write(done, "")?;
+        Ok(())
+    }
+
+    fn launch(&self, properties: &Path) -> Launch {
+        let heap = [format!("-Xms{HEAP}"), format!("-Xmx{HEAP}")];
+        let mut command = self.java(&[&heap[0], &heap[1], "-XX:+UseG1GC"]);
+        command.push("kafka.Kafka".to_owned());
+        command.push(properties.to_string_lossy().into_owned());
+        self.wrap(command)
+    }
+
+    fn wrap(&self, command: Vec<String>) -> Launch {
+        // The log on disk is made for this: a killed broker checks it at the next start.
+        Launch { command, user: None, death_signal: "KILL", log: self.log.clone() }
+    }
+
+    fn java(&self, options: &[&str]) -> Vec<String> {
+        let logging = "-Dorg.slf4j.simpleLogger";
+        let mut command = vec![self.java.to_string_lossy().into_owned()];
+        command.extend(options.iter().map(|&option| option.to_owned()));
+        command.extend([
+            "-Djava.awt.headless=true".to_owned(),
+            "-Xshare:auto".to_owned(),
+            format!("{logging}.defaultLogLevel=info"),
+            format!("{logging}.showDateTime=true"),
+            format!("{logging}.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX"),
+            format!("{logging}.showThreadName=false"),
+            format!("{logging}.showShortLogName=true"),
+            "-cp".to_owned(),
+            format!("{}/*", self.jars.display()),
+        ]);
+        command
+    }
+}
+
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok()
+}
+
+/// server.properties: only what differs from the default, each with its reason.
+fn configuration(data: &Path, listeners: Listeners) -> String {
+    let Listeners { broker, controller } = listeners;
+    let settings = [
+        (
+            "one process is both, there is no other node",
+            [
+                ("process.roles", "broker,controller".to_owned()),
+                ("node.id", "1".to_owned()),
+                ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
+                ("controller.listener.names", "CONTROLLER".to_owned()),
+                ("inter.broker.listener.name", "BROKER".to_owned()),
+            ]
+            .to_vec(),
+        ),
+        (
+            "on the loopback only",
+            [
+                (
+                    "listeners",
+                    format!("BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}"),
+                ),
+                ("advertised.listeners", format!("BROKER://127.0.0.1:{broker}")),
+                (
+                    "listener.security.protocol.map",
+                    "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+                ),
+                ("log.dirs", data.display().to_string()),
+            ]
+            .to_vec(),
+        ),
+        (
+            "a topic nobody created is a mistake in a name",
+            [("auto.create.topics.enable", "false".to_owned())].to_vec(),
+        ),
+        (
+            "one broker keeps the only copy",
+            [
+                ("offsets.topic.replication.factor", "1".to_owned()),
+                ("transaction.state.log.replication.factor", "1".to_owned()),
+                ("transaction.state.log.min.isr", "1".to_owned()),
+                ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
+                ("share.coordinator.state.topic.min.isr", "1".to_owned()),
+            ]
+            .to_vec(),
+        ),
+        (
+            "few groups: 50 partitions would only be 50 more files to open at each start",
+            [
+                ("offsets.topic.num.partitions", "4".to_owned()),
+                ("transaction.state.log.num.partitions", "2".to_owned()),
+                ("share.coordinator.state.topic.num.partitions", "2".to_owned()),
+            ]
+            .to_vec(),
+        ),
+        (
+            "the first consumer of a group need not wait for others",
+            [("group.initial.rebalance.delay.ms", "0".to_owned())].to_vec(),
+        ),
+        (
+            "two cores are shared with the database and our processes",
+            [
+                ("num.network.threads", "2".to_owned()),
+                ("num.io.threads", "2".to_owned()),
+                ("background.threads", "2".to_owned()),
+            ]
+            .to_vec(),
+        ),
+        (
+            "the default of 128 MB is a sixth of the heap, for topics we hardly compact",
+            [("log.cleaner.dedupe.buffer.size", "16777216".to_owned())].to_vec(),
+        ),
+    ];
+    settings.iter().fold(String::new(), |text, (reason, lines)| {
+        let lines: String = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        format!("{text}# {reason}\n{lines}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_maven_resolves() {
+        let pom = include_str!("../../kafka/pom.xml");
+        assert!(pom.contains(&format!("<kafka.version>{VERSION}</kafka.version>")));
+    }
+
+    #[test]
+    fn the_broker_listens_on_the_loopback_only() {
+        let text = configuration(Path::new("/d"), Listeners { broker: 7, controller: 8 });
+        assert!(text.contains("\nlisteners=BROKER://127.0.0.1:7,CONTROLLER://127.0.0.1:8\n"));
+        assert!(!text.contains("0.0.0.0"));
+    }
+}

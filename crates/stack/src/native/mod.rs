@@ -1,0 +1,9 @@
+//! Servers as plain processes of this machine: what is needed is found or
+//! installed, prepared in the stack's folder, started, watched and stopped.
+
+pub mod install;
+pub mod kafka;
+pub mod port;
+pub mod postgres;
+pub mod process;
+pub mod user;

@@ -1,0 +1,234 @@
+//! PostgreSQL from the machine's own binaries: a cluster in the stack's
+//! folder, reachable on 127.0.0.1 with a password, with every setting that we
+//! change and why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+
+use super::process::{Launch, Process, living_in};
+use super::user::User;
+use crate::logs;
+use crate::options::Server;
+
+/// Superuser of the cluster and its password; the server listens on 127.0.0.1 only.
+pub const USER: &str = "postgres";
+/// The password of [`USER`].
+pub const PASSWORD: &str = "postgres";
+/// The database of a stack.
+pub const DATABASE: &str = "orders";
+
+/// How long backends may take to notice that their postmaster was killed.
+const ORPHANS_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Fast shutdown writes a checkpoint; immediate shutdown leaves recovery to the next start.
+const STOP_STEPS: [(Signal, Duration); 2] =
+    [(Signal::INT, Duration::from_secs(30)), (Signal::QUIT, Duration::from_secs(10))];
+
+/// A cluster in a stack's folder.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    bin: PathBuf,
+    dir: PathBuf,
+    log: PathBuf,
+    user: Option<User>,
+}
+
+impl Postgres {
+    /// The cluster of the stack in `stack_dir`, with the binaries in `bin`.
+    #[must_use]
+    pub fn new(bin: PathBuf, stack_dir: &Path) -> Self {
+        Self {
+            bin,
+            dir: stack_dir.join(Server::Postgres.name()),
+            log: logs::path(stack_dir, Server::Postgres),
+            user: User::unprivileged(),
+        }
+    }
+
+    /// Makes the cluster when there is none, starts it and waits until it takes connections.
+    ///
+    /// # Errors
+    /// With the server's last log lines, when it does not come up.
+    pub async fn start(&self, port: u16) -> Result<Process> {
+        self.make_cluster().await?;
+        self.end_orphans().await;
+        let data = self.data();
+        fs::write(data.join("postgresql.conf"), configuration(port, total_memory_mb()))?;
+        let pid_file = data.join("postmaster.pid");
+        // A file left by a killed postmaster still says "ready".
+        drop(fs::remove_file(&pid_file));
+        let mut process = self.launch(&["postgres", "-D", &data.to_string_lossy()]).start()?;
+        process.wait_ready("PostgreSQL", || is_ready(&pid_file)).await?;
+        Ok(process)
+    }
+
+    /// Stops the cluster and whatever of it is left.
+    pub async fn stop(&self, process: &mut Process) {
+        signal_all(&self.data(), Signal::CONT);
+        process.stop(&STOP_STEPS).await;
+        self.end_orphans().await;
+    }
+
+    /// The folder that every process of this cluster has as its current one.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Backends of a killed postmaster would keep its memory and refuse a new one.
+    async fn end_orphans(&self) {
+        let data = self.data();
+        let deadline = tokio::time::Instant::now() + ORPHANS_DEADLINE;
+        while !living_in(&data).is_empty() {
+            if tokio::time::Instant::now() > deadline {
+                signal_all(&data, Signal::KILL);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// `initdb` into a folder of another name, so that a half-made cluster is never taken for one.
+    async fn make_cluster(&self) -> Result<()> {
+        if self.data().join("PG_VERSION").exists() {
+            return Ok(());
+        }
+        let unfinished = self.dir.join("data.unfinished");
+        drop(fs::remove_dir_all(&unfinished));
+        fs::create_dir_all(&self.dir)?;
+        let password_file = self.dir.join("password");
+        fs::write(&password_file, PASSWORD)?;
+        if let Some(user) = &self.user {
+            user.own(&self.dir)?;
+            user.own(&password_file)?;
+        }
+        let arguments = [
+            format!("--pgdata={}", unfinished.display()),
+            format!("--pwfile={}", password_file.display()),
+            format!("--username={USER}"),
+            "--auth=scram-sha-256".to_owned(),
+            "--encoding=UTF8".to_owned(),
+            // Byte order: the same on every machine, and the fastest to compare.
+            "--locale=C".to_owned(),
+            // Fewer, larger files for a log that grows by tens of megabytes a second.
+            "--wal-segsize=64".to_owned(),
+            // An empty cluster that a power cut damages is simply made again.
+            "--no-sync".to_owned(),
+        ];
+        self.run_initdb(&arguments).await?;
+        fs::rename(&unfinished, self.data()).context("cannot move the new cluster into place")
+    }
+
+    async fn run_initdb(&self, arguments: &[String]) -> Result<()> {
+        let mut line = vec!["initdb"];
+        line.extend(arguments.iter().map(String::as_str));
+        let output = Command::from(self.launch(&line).wrapped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .await
+            .context("cannot run setpriv (package util-linux)")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("initdb failed; it said:\n  {}", said.trim().replace('\n', "\n  "));
+        }
+        Ok(())
+    }
+
+    fn launch(&self, line: &[&str]) -> Launch {
+        let mut command = vec![self.bin.join(line[0]).to_string_lossy().into_owned()];
+        command.extend(line[1..].iter().map(|&argument| argument.to_owned()));
+        // QUIT makes the postmaster end all its backends at once; after KILL they would linger.
+        Launch { command, user: self.user.clone(), death_signal: "QUIT", log: self.log.clone() }
+    }
+}
+
+/// Sends a signal to every process of the cluster, backends too.
+pub fn signal_all(data: &Path, signal: Signal) {
+    for pid in living_in(data) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            // One that has just ended needs no signal.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// The connection string of a database of a server on this port.
+#[must_use]
+pub fn url(port: u16) -> String {
+    format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}")
+}
+
+/// The postmaster writes its state into the last line of its pid file.
+fn is_ready(pid_file: &Path) -> bool {
+    fs::read_to_string(pid_file)
+        .is_ok_and(|text| text.lines().last().is_some_and(|state| state.trim() == "ready"))
+}
+
+fn total_memory_mb() -> u64 {
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = meminfo.lines().find_map(|line| {
+        line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    kib.unwrap_or(4 << 20) >> 10
+}
+
+/// postgresql.conf: only what differs from the default, each with its reason.
+fn configuration(port: u16, memory_mb: u64) -> String {
+    let shared_buffers = format!("{}MB", (memory_mb / 8).clamp(128, 1024));
+    let port = port.to_string();
+    let settings: &[(&str, &str, &str)] = &[
+        ("listen_addresses", "'127.0.0.1'", "nobody else has business here"),
+        ("port", &port, "remembered by the stack"),
+        ("unix_socket_directories", "''", "programs connect over TCP, as in production"),
+        ("max_connections", "200", "workers, pools of several processes, and every test's own"),
+        ("fsync", "on", "the books must survive a power cut"),
+        ("synchronous_commit", "on", "a settled order is on disk"),
+        ("shared_buffers", &shared_buffers, "an eighth of memory: the hot tables and indexes"),
+        ("wal_buffers", "64MB", "one segment, so that big batches do not wait for a write"),
+        ("wal_compression", "lz4", "full page images are most of the log after a checkpoint"),
+        ("max_wal_size", "8GB", "no checkpoint is forced in the middle of a load"),
+        ("min_wal_size", "1GB", "segments are reused instead of made again"),
+        ("checkpoint_timeout", "15min", "fewer full page images"),
+        ("jit", "off", "costs more than it saves on short statements"),
+        ("random_page_cost", "1.1", "the disk is an SSD or the page cache"),
+        ("autovacuum_naptime", "10s", "small hot tables bloat within a minute"),
+        ("autovacuum_vacuum_scale_factor", "0.05", "the same"),
+        ("autovacuum_vacuum_cost_delay", "1ms", "vacuum must keep up with the writers"),
+        ("log_line_prefix", "'%m [%p] '", "time and process"),
+        ("log_lock_waits", "on", "workers that wait for each other are a fault"),
+        ("log_timezone", "'UTC'", "as in all our logs"),
+        ("timezone", "'UTC'", "as in all our data"),
+    ];
+    settings.iter().fold(String::new(), |text, (name, value, reason)| {
+        text + &format!("{name} = {value}  # {reason}\n")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_buffers_are_an_eighth_of_memory_within_bounds() {
+        assert!(configuration(1, 512).contains("shared_buffers = 128MB "));
+        assert!(configuration(1, 6000).contains("shared_buffers = 750MB "));
+        assert!(configuration(1, 24_000).contains("shared_buffers = 1024MB "));
+    }
+
+    #[test]
+    fn a_server_is_ready_when_the_last_line_of_its_pid_file_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("postmaster.pid");
+        assert!(!is_ready(&file));
+        fs::write(&file, "12\n/data\n1\n5432\n\n127.0.0.1\n 1 2\nstarting\n").unwrap();
+        assert!(!is_ready(&file));
+        fs::write(&file, "12\n/data\n1\n5432\n\n127.0.0.1\n 1 2\nready   \n").unwrap();
+        assert!(is_ready(&file));
+    }
+}

@@ -1,0 +1,189 @@
+//! A stack that is up: its addresses, and the lease that keeps it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::lease::{self, Lease};
+use crate::native::postgres;
+use crate::options::{Options, Server, Source, Topic};
+use crate::progress::Progress;
+use crate::protocol::{Request, Signal, Status, Up};
+use crate::state::State;
+use crate::{database, env, place, topics};
+
+/// Servers that are up, with their topics and schema; they stay while this lives.
+#[derive(Debug)]
+pub struct Stack {
+    dir: PathBuf,
+    brokers: String,
+    database_url: String,
+    lease: Option<Lease>,
+}
+
+/// Brings a stack up: finds or starts its servers, creates missing topics and
+/// migrates the database. Blocks; in async code call it on a blocking thread.
+///
+/// # Errors
+/// With what to do about it; when a server does not start, with its last log lines.
+pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
+    if let Some(note) = place::why_elsewhere() {
+        progress.note(&note);
+    }
+    let given = Given::from_env(options);
+    let servers = given.missing();
+    let mut stack = Stack {
+        dir: options.dir.clone(),
+        brokers: given.brokers.unwrap_or_default(),
+        database_url: given.database_url.unwrap_or_default(),
+        lease: None,
+    };
+    if !servers.is_empty() {
+        let Options { source, ports, hold, .. } = *options;
+        let request = Up { servers, source, ports, hold };
+        let (lease, status) = lease::take(&options.dir, &request, progress)?;
+        stack.lease = Some(lease);
+        stack.take_addresses(&request.servers, &status)?;
+    }
+    progress.step("creating topics and migrating");
+    for note in prepare(&stack.brokers, &stack.database_url, &options.topics)? {
+        progress.note(&note);
+    }
+    Ok(stack)
+}
+
+impl Stack {
+    /// Bootstrap servers of the broker.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The migrated database.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// Folder of state, data and logs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `NAME=value` for every program that is to use this stack.
+    #[must_use]
+    pub fn env(&self) -> Vec<(String, String)> {
+        env::exports(&self.brokers, &self.database_url)
+    }
+
+    /// What the supervisor runs; nothing when both servers were given by address.
+    ///
+    /// # Errors
+    /// When the supervisor does not answer.
+    pub fn status(&self) -> Result<Option<Status>> {
+        lease::status(&self.dir)
+    }
+
+    /// Process id of a server that runs natively under our supervisor. For
+    /// PostgreSQL the postmaster's: its backends are its children.
+    #[must_use]
+    pub fn pid(&self, server: Server) -> Option<u32> {
+        self.lease.as_ref()?;
+        let status = self.status().ok()??;
+        status.servers.iter().find(|found| found.server == server)?.pid
+    }
+
+    /// Sends a signal to a server; returns when one that ends it has ended it.
+    ///
+    /// # Errors
+    /// When the server is not ours or does not run.
+    pub fn signal(&self, server: Server, signal: Signal) -> Result<()> {
+        lease::command(&self.dir, &Request::Signal(server, signal), &mut Progress::silent())
+    }
+
+    /// Starts a server again that has ended, with its data and on its port.
+    ///
+    /// # Errors
+    /// With the server's last log lines, when it does not start.
+    pub fn start(&self, server: Server) -> Result<()> {
+        lease::command(&self.dir, &Request::Start(server), &mut Progress::silent())
+    }
+
+    /// Gives the lease back and, when nobody else holds the stack and it does
+    /// not linger, waits until its servers have stopped.
+    ///
+    /// # Errors
+    /// When the supervisor's lock cannot be used.
+    pub fn release(mut self) -> Result<()> {
+        let stops =
+            self.status().ok().flatten().is_some_and(|status| !status.pinned && status.leases <= 1);
+        if self.lease.take().is_some() && stops {
+            lease::wait_for_supervisor(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn take_addresses(&mut self, servers: &[Server], status: &Status) -> Result<()> {
+        for &server in servers {
+            let found = status.servers.iter().find(|found| found.server == server);
+            let port = found.with_context(|| format!("the supervisor has no {server}"))?.port;
+            match server {
+                Server::Kafka => self.brokers = format!("127.0.0.1:{port}"),
+                Server::Postgres => self.database_url = postgres::url(port),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Addresses that the environment gives, but for those of this very stack:
+/// after `eval "$(cargo stack env)"` it is still ours to start and hold.
+struct Given {
+    brokers: Option<String>,
+    database_url: Option<String>,
+}
+
+impl Given {
+    fn from_env(options: &Options) -> Self {
+        if options.source != Source::Auto {
+            return Self { brokers: None, database_url: None };
+        }
+        let state = State::load(&options.dir);
+        let own_brokers = state.kafka_port.map(|port| format!("127.0.0.1:{port}"));
+        let own_database = state.postgres_port.map(postgres::url);
+        Self {
+            brokers: env::set("KAFKA_BROKERS").filter(|given| Some(given) != own_brokers.as_ref()),
+            database_url: env::set("DATABASE_URL")
+                .filter(|given| Some(given) != own_database.as_ref()),
+        }
+    }
+
+    fn missing(&self) -> Vec<Server> {
+        let kafka = self.brokers.is_none().then_some(Server::Kafka);
+        let postgres = self.database_url.is_none().then_some(Server::Postgres);
+        kafka.into_iter().chain(postgres).collect()
+    }
+}
+
+/// Topics and schema at once, on a thread of its own: the caller may be inside a runtime.
+fn prepare(brokers: &str, database_url: &str, wanted: &[Topic]) -> Result<Vec<String>> {
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let topics = async {
+                if wanted.is_empty() {
+                    Ok(Vec::new())
+                } else {
+                    topics::ensure(brokers, wanted).await
+                }
+            };
+            let (notes, migrated) = tokio::join!(topics, database::ensure(database_url));
+            migrated.and(notes)
+        })
+    };
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(result) => result,
+        Err(_) => bail!("the thread that prepares topics and schema panicked"),
+    })
+}

@@ -1,0 +1,264 @@
+//! The servers of one stack: which run, who provides them, and on which ports.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Teller;
+use crate::compose::Compose;
+use crate::native::install::{self, Programs};
+use crate::native::kafka::{Kafka, Listeners};
+use crate::native::port;
+use crate::native::postgres::{self, Postgres};
+use crate::native::process::Process;
+use crate::options::{Ports, Server, Source};
+use crate::protocol::{ServerStatus, Signal, Status, Up};
+use crate::state::State;
+
+/// How long a signal that ends a server may take to do so.
+const SIGNAL_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a stack consists of.
+#[derive(Debug)]
+pub struct Fleet {
+    dir: PathBuf,
+    state: State,
+    kafka: Option<(Kafka, Process)>,
+    postgres: Option<(Postgres, Process)>,
+    compose: Option<Compose>,
+}
+
+impl Fleet {
+    /// Nothing runs yet; ports are those the folder remembers.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        let state = State::load(dir);
+        Self { dir: dir.to_owned(), state, kafka: None, postgres: None, compose: None }
+    }
+
+    /// Brings up those of the wanted servers that do not run.
+    pub async fn up(&mut self, up: &Up, teller: &Teller) -> Result<()> {
+        self.refuse_other_ports(up)?;
+        let missing: Vec<Server> =
+            up.servers.iter().copied().filter(|&server| !self.runs(server)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if self.compose.is_none() && self.source(up.source, teller).await? == Source::Compose {
+            self.compose = Some(Compose::new(&self.dir));
+        }
+        self.choose_ports(&missing, up.ports, teller)?;
+        self.state.source = if self.compose.is_some() { Source::Compose } else { Source::Native };
+        self.state.save(&self.dir)?;
+        match &mut self.compose {
+            Some(compose) => compose.up(&missing, &self.state, teller).await,
+            None => self.start_native(&missing, teller).await,
+        }
+    }
+
+    /// Starts a server that has ended again, on its former port.
+    pub async fn start_again(&mut self, server: Server, teller: &Teller) -> Result<()> {
+        if self.state.port(server).is_none() {
+            bail!("{server} has never been part of this stack; bring it up first");
+        }
+        let source = self.state.source;
+        let up = crate::protocol::Up {
+            servers: vec![server],
+            source,
+            ports: Ports::default(),
+            hold: crate::options::Hold::Pinned,
+        };
+        self.up(&up, teller).await
+    }
+
+    /// Sends a signal to a server; one that ends it returns when it has ended.
+    pub async fn signal(&mut self, server: Server, signal: Signal) -> Result<()> {
+        if let Some(compose) = &self.compose {
+            return compose.signal(server, signal).await;
+        }
+        if !self.runs(server) {
+            bail!("{server} does not run");
+        }
+        let raw = match signal {
+            Signal::Term => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+            Signal::Stop => rustix::process::Signal::STOP,
+            Signal::Cont => rustix::process::Signal::CONT,
+        };
+        let freezes = matches!(signal, Signal::Stop | Signal::Cont);
+        if let (Server::Postgres, true, Some((postgres, _))) = (server, freezes, &self.postgres) {
+            // A frozen postmaster alone would leave its backends at work.
+            postgres::signal_all(&postgres.data(), raw);
+            return Ok(());
+        }
+        let Some(process) = self.process(server) else { bail!("{server} does not run") };
+        process.signal(raw)?;
+        if !freezes && !process.wait_ended(SIGNAL_DEADLINE).await {
+            bail!("{server} still runs {} s after the signal", SIGNAL_DEADLINE.as_secs());
+        }
+        Ok(())
+    }
+
+    /// Stops everything that this fleet has started.
+    pub async fn stop(&mut self) {
+        let kafka = self.kafka.take();
+        let postgres = self.postgres.take();
+        let stop_kafka = async {
+            if let Some((kafka, mut process)) = kafka {
+                kafka.stop(&mut process).await;
+            }
+        };
+        let stop_postgres = async {
+            if let Some((postgres, mut process)) = postgres {
+                postgres.stop(&mut process).await;
+            }
+        };
+        tokio::join!(stop_kafka, stop_postgres);
+        if let Some(compose) = self.compose.take()
+            && let Err(error) = compose.stop().await
+        {
+            eprintln!("{error:#}");
+        }
+    }
+
+    /// What runs, for people and for callers.
+    pub fn status(&mut self, (leases, pinned): (usize, bool)) -> Status {
+        let servers = Server::ALL.iter().filter_map(|&server| self.server_status(server)).collect();
+        Status { supervisor_pid: std::process::id(), pinned, leases, servers }
+    }
+
+    fn server_status(&mut self, server: Server) -> Option<ServerStatus> {
+        let port = self.state.port(server)?;
+        if let Some(compose) = &self.compose {
+            return compose.status(server, port);
+        }
+        let process = self.process(server)?;
+        let ended = process.ended();
+        Some(ServerStatus {
+            server,
+            port,
+            pid: ended.is_none().then(|| process.pid()),
+            started_unix_s: process.started_unix_s,
+            ended,
+            source: Source::Native,
+        })
+    }
+
+    fn process(&mut self, server: Server) -> Option<&mut Process> {
+        match server {
+            Server::Kafka => self.kafka.as_mut().map(|(_, process)| process),
+            Server::Postgres => self.postgres.as_mut().map(|(_, process)| process),
+        }
+    }
+
+    /// Containers are asked for every time: Compose itself knows what runs.
+    fn runs(&mut self, server: Server) -> bool {
+        self.process(server).is_some_and(|process| process.ended().is_none())
+    }
+
+    async fn source(&self, asked: Source, teller: &Teller) -> Result<Source> {
+        let native = self.kafka.is_some() || self.postgres.is_some();
+        match asked {
+            Source::Native => Ok(Source::Native),
+            Source::Auto if native => Ok(Source::Native),
+            Source::Auto if Compose::answers().await => Ok(Source::Compose),
+            Source::Auto => Ok(Source::Native),
+            Source::Compose if native => bail!("this stack runs natively; stop it first"),
+            Source::Compose => {
+                teller.step("asking Docker Compose");
+                if Compose::answers().await {
+                    return Ok(Source::Compose);
+                }
+                bail!("no Docker engine with Compose answers; try --servers native")
+            }
+        }
+    }
+
+    async fn start_native(&mut self, missing: &[Server], teller: &Teller) -> Result<()> {
+        let data = Postgres::new(PathBuf::new(), &self.dir).data();
+        let Programs { postgres_bin, java, jars } =
+            install::prepare(missing, &data, teller).await?;
+        let names: Vec<_> = missing.iter().map(|server| server.title()).collect();
+        teller.step(&format!("starting {}", names.join(" and ")));
+        let kafka = Kafka::new(java, jars, &self.dir);
+        let postgres = Postgres::new(postgres_bin, &self.dir);
+        let listeners = Listeners {
+            broker: self.state.kafka_port.unwrap_or_default(),
+            controller: self.state.controller_port.unwrap_or_default(),
+        };
+        let postgres_port = self.state.postgres_port.unwrap_or_default();
+        let start_kafka = async {
+            if missing.contains(&Server::Kafka) {
+                let process = kafka.start(listeners).await?;
+                self.kafka = Some((kafka, process));
+            }
+            anyhow::Ok(())
+        };
+        let start_postgres = async {
+            if missing.contains(&Server::Postgres) {
+                let process = postgres.start(postgres_port).await?;
+                self.postgres = Some((postgres, process));
+            }
+            anyhow::Ok(())
+        };
+        let (kafka, postgres) = tokio::join!(start_kafka, start_postgres);
+        kafka.and(postgres)
+    }
+
+    fn refuse_other_ports(&mut self, up: &Up) -> Result<()> {
+        for &server in &up.servers {
+            let (asked, has) = (asked_port(up.ports, server), self.state.port(server));
+            if self.runs(server)
+                && let (Some(asked), Some(has)) = (asked, has)
+                && asked != has
+            {
+                bail!(
+                    "{server} of this stack already runs on port {has}, not {asked}; \
+                     stop the stack first or use another --name"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_ports(&mut self, missing: &[Server], asked: Ports, teller: &Teller) -> Result<()> {
+        for &server in missing {
+            let port = match asked_port(asked, server) {
+                Some(port) if port::is_free(port) => port,
+                Some(port) => bail!(
+                    "port {port} on 127.0.0.1, asked for {server}, is taken by another program; \
+                     ask for another one or let the stack choose (who has it: \
+                     ss -ltnp 'sport = :{port}')"
+                ),
+                None => self.remembered_or_free(server, teller)?,
+            };
+            self.state.set_port(server, port);
+        }
+        let controller = self.state.controller_port;
+        if missing.contains(&Server::Kafka) && !controller.is_some_and(port::is_free) {
+            self.state.controller_port = Some(port::free(&self.state.ports())?);
+        }
+        Ok(())
+    }
+
+    fn remembered_or_free(&self, server: Server, teller: &Teller) -> Result<u16> {
+        match self.state.port(server) {
+            // Containers that still run from an earlier start have it already.
+            Some(port) if self.compose.is_some() || port::is_free(port) => Ok(port),
+            Some(port) => {
+                let free = port::free(&self.state.ports())?;
+                teller.note(&format!("{server}'s port {port} has been taken; using {free}"));
+                Ok(free)
+            }
+            None => port::free(&self.state.ports()),
+        }
+    }
+}
+
+fn asked_port(ports: Ports, server: Server) -> Option<u16> {
+    match server {
+        Server::Kafka => ports.kafka,
+        Server::Postgres => ports.postgres,
+    }
+}
