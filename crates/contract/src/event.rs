@@ -4,7 +4,11 @@
 //! that publishing it again after a crash gives the same id:
 //! `0199…-…/payment.completed`.
 
+mod read;
+
 use serde::Serialize;
+
+pub use read::{ReadError, read};
 
 use crate::{Amount, DeclineReason, OrderId, RejectReason, Shipment, Sku};
 
@@ -158,6 +162,13 @@ pub enum Outcome {
 pub struct Total {
     total_price: Amount,
     currency: &'static str,
+}
+
+impl Total {
+    /// The amount of money.
+    pub fn amount(self) -> Amount {
+        self.total_price
+    }
 }
 
 impl From<Amount> for Total {

@@ -13,12 +13,20 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::InsufficientStock, Self::UnknownProduct];
+
     /// The word in JSON, SQL and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InsufficientStock => "insufficient_stock",
             Self::UnknownProduct => "unknown_product",
         }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 
