@@ -97,7 +97,7 @@ impl Compose {
     /// What is known of a server without asking the engine.
     #[must_use]
     pub fn status(&self, server: Server, port: u16) -> Option<ServerStatus> {
-        self.started.contains(&server).then(|| ServerStatus {
+        self.started.contains(&server).then_some(ServerStatus {
             server,
             port,
             pid: None,

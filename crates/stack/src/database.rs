@@ -7,8 +7,13 @@ use anyhow::{Context, Result};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use crate::options::Schema;
+
 /// A server given by address may still be starting.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The database that every server has.
+const MAINTENANCE: &str = "postgres";
 
 /// SQLSTATE `invalid_catalog_name`: the server is there, the database is not.
 const NO_SUCH_DATABASE: &str = "3D000";
@@ -16,14 +21,19 @@ const NO_SUCH_DATABASE: &str = "3D000";
 /// SQLSTATE `duplicate_database`: somebody else has just made it.
 const DATABASE_EXISTS: &str = "42P04";
 
-/// Brings the database at `url` to the newest schema.
+/// Waits for the server at `url` and brings its database to the newest schema.
 ///
 /// # Errors
 /// When the server does not answer in time, or a migration fails.
-pub async fn ensure(url: &str) -> Result<()> {
+pub async fn ensure(url: &str, schema: Schema) -> Result<()> {
     let options = PgConnectOptions::from_str(url).context("DATABASE_URL cannot be read")?;
-    wait(&options).await?;
-    sql::migrate(url).await.context("the database could not be migrated")
+    match schema {
+        Schema::Untouched => wait(&options.database(MAINTENANCE)).await,
+        Schema::Migrated => {
+            wait(&options).await?;
+            sql::migrate(url).await.context("the database could not be migrated")
+        }
+    }
 }
 
 async fn wait(options: &PgConnectOptions) -> Result<()> {
@@ -49,7 +59,7 @@ async fn wait(options: &PgConnectOptions) -> Result<()> {
 
 async fn create(options: &PgConnectOptions) -> Result<()> {
     let name = options.get_database().unwrap_or_default();
-    let mut connection = options.clone().database("postgres").connect().await?;
+    let mut connection = options.clone().database(MAINTENANCE).connect().await?;
     let statement = format!("create database \"{}\"", name.replace('"', "\"\""));
     match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await {
         Err(error) if !has_code(&error, DATABASE_EXISTS) => {
@@ -65,7 +75,8 @@ fn is_starting(error: &sqlx::Error) -> bool {
 }
 
 fn has_code(error: &sqlx::Error, code: &str) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
+    let found = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    found.is_some_and(|found| found == code)
 }
 
 fn address(options: &PgConnectOptions) -> String {

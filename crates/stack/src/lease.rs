@@ -49,7 +49,7 @@ pub fn take(dir: &Path, up: &Up, progress: &mut Progress) -> Result<(Lease, Stat
             Answer::Reply(Reply::Failed(why)) => return Err(anyhow!(why)),
             Answer::Reply(other) => bail!("unexpected answer of the supervisor: {other:?}"),
             Answer::Gone if Instant::now() < deadline => {
-                progress.step("waiting for a stack that stops")
+                progress.step("waiting for a stack that stops");
             }
             Answer::Gone => bail!("the supervisor ended; {}", logs::quote(&dir.join(LOG))),
         }

@@ -33,7 +33,7 @@ pub mod state;
 pub mod supervisor;
 mod topics;
 
-pub use options::{Hold, Options, PartitionOverride, Ports, Server, Source, Topic};
+pub use options::{Data, Hold, Options, PartitionOverride, Ports, Schema, Server, Source, Topic};
 pub use progress::Progress;
 pub use protocol::Signal;
 pub use running::{Stack, up};

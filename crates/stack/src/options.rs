@@ -81,6 +81,25 @@ pub enum Hold {
     },
 }
 
+/// What a stack that nobody runs starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Data {
+    /// What it held when it was stopped.
+    Kept,
+    /// Nothing: what tests left behind is removed.
+    Fresh,
+}
+
+/// What is done to the database of a stack that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is made when missing, and brought to the newest schema.
+    Migrated,
+    /// Nothing: the caller makes databases of its own.
+    Untouched,
+}
+
 /// Ports that were asked for by number; the others are free ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ports {
@@ -136,6 +155,10 @@ pub struct Options {
     pub topics: Vec<Topic>,
     /// How long the stack stays up.
     pub hold: Hold,
+    /// What its servers start with.
+    pub data: Data,
+    /// What is done to its database.
+    pub schema: Schema,
 }
 
 impl Options {
@@ -148,14 +171,23 @@ impl Options {
             ports: Ports::default(),
             topics: env::topics(),
             hold: Hold::Leased { linger_ms: 0 },
+            data: Data::Kept,
+            schema: Schema::Migrated,
         }
     }
 
-    /// The one stack that all tests of this workspace share; it has no topics of its own.
+    /// The one stack that all tests of this workspace share: they make their own topics and
+    /// databases in it, and it starts empty.
     #[must_use]
     pub fn for_tests() -> Self {
         let linger_ms = u64::try_from(TEST_LINGER.as_millis()).unwrap_or(u64::MAX);
-        Self { topics: Vec::new(), hold: Hold::Leased { linger_ms }, ..Self::named("test") }
+        Self {
+            topics: Vec::new(),
+            hold: Hold::Leased { linger_ms },
+            data: Data::Fresh,
+            schema: Schema::Untouched,
+            ..Self::named("test")
+        }
     }
 
     /// Sets partition counts; a topic that is not in the list yet is added to it.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::options::{Hold, Ports, Server, Source};
+use crate::options::{Data, Hold, Ports, Server, Source};
 
 /// Raised whenever a message changes, so that programs of two versions notice.
 pub const VERSION: u32 = 1;
@@ -45,6 +45,8 @@ pub struct Up {
     pub ports: Ports,
     /// How long they stay.
     pub hold: Hold,
+    /// What they start with.
+    pub data: Data,
 }
 
 /// Signals a fault test sends to a server.

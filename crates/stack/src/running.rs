@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::lease::{self, Lease};
 use crate::native::postgres;
-use crate::options::{Options, Server, Source, Topic};
+use crate::options::{Options, Server, Source};
 use crate::progress::Progress;
 use crate::protocol::{Request, Signal, Status, Up};
 use crate::state::State;
@@ -39,14 +39,14 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         lease: None,
     };
     if !servers.is_empty() {
-        let Options { source, ports, hold, .. } = *options;
-        let request = Up { servers, source, ports, hold };
+        let Options { source, ports, hold, data, .. } = *options;
+        let request = Up { servers, source, ports, hold, data };
         let (lease, status) = lease::take(&options.dir, &request, progress)?;
         stack.lease = Some(lease);
         stack.take_addresses(&request.servers, &status)?;
     }
     progress.step("creating topics and migrating");
-    for note in prepare(&stack.brokers, &stack.database_url, &options.topics)? {
+    for note in prepare(&stack.brokers, &stack.database_url, options)? {
         progress.note(&note);
     }
     Ok(stack)
@@ -167,18 +167,13 @@ impl Given {
 }
 
 /// Topics and schema at once, on a thread of its own: the caller may be inside a runtime.
-fn prepare(brokers: &str, database_url: &str, wanted: &[Topic]) -> Result<Vec<String>> {
+fn prepare(brokers: &str, database_url: &str, options: &Options) -> Result<Vec<String>> {
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let topics = async {
-                if wanted.is_empty() {
-                    Ok(Vec::new())
-                } else {
-                    topics::ensure(brokers, wanted).await
-                }
-            };
-            let (notes, migrated) = tokio::join!(topics, database::ensure(database_url));
+            let topics = topics::ensure(brokers, &options.topics);
+            let schema = database::ensure(database_url, options.schema);
+            let (notes, migrated) = tokio::join!(topics, schema);
             migrated.and(notes)
         })
     };

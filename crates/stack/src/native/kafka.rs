@@ -1,4 +1,4 @@
-//! Apache Kafka on the JDK: one process that is broker and controller (KRaft),
+//! Apache Kafka on the JDK: one process that is broker and controller (`KRaft`),
 //! started from its jars with plain `java -cp`.
 
 use std::fs;
@@ -17,6 +17,9 @@ use crate::options::Server;
 
 /// The version that kafka/pom.xml asks for.
 pub const VERSION: &str = "4.2.0";
+
+/// What the broker is told, with the reasons.
+const CONFIGURATION: &str = include_str!("../../kafka/server.properties");
 
 /// Any fixed id will do: the cluster is one node and its folder is its own.
 const CLUSTER_ID: &str = "b3JkZXJtaWxsLXN0YWNrMQ";
@@ -139,83 +142,11 @@ fn listens(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok()
 }
 
-/// server.properties: only what differs from the default, each with its reason.
 fn configuration(data: &Path, listeners: Listeners) -> String {
-    let Listeners { broker, controller } = listeners;
-    let settings = [
-        (
-            "one process is both, there is no other node",
-            [
-                ("process.roles", "broker,controller".to_owned()),
-                ("node.id", "1".to_owned()),
-                ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
-                ("controller.listener.names", "CONTROLLER".to_owned()),
-                ("inter.broker.listener.name", "BROKER".to_owned()),
-            ]
-            .to_vec(),
-        ),
-        (
-            "on the loopback only",
-            [
-                (
-                    "listeners",
-                    format!("BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}"),
-                ),
-                ("advertised.listeners", format!("BROKER://127.0.0.1:{broker}")),
-                (
-                    "listener.security.protocol.map",
-                    "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-                ),
-                ("log.dirs", data.display().to_string()),
-            ]
-            .to_vec(),
-        ),
-        (
-            "a topic nobody created is a mistake in a name",
-            [("auto.create.topics.enable", "false".to_owned())].to_vec(),
-        ),
-        (
-            "one broker keeps the only copy",
-            [
-                ("offsets.topic.replication.factor", "1".to_owned()),
-                ("transaction.state.log.replication.factor", "1".to_owned()),
-                ("transaction.state.log.min.isr", "1".to_owned()),
-                ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
-                ("share.coordinator.state.topic.min.isr", "1".to_owned()),
-            ]
-            .to_vec(),
-        ),
-        (
-            "few groups: 50 partitions would only be 50 more files to open at each start",
-            [
-                ("offsets.topic.num.partitions", "4".to_owned()),
-                ("transaction.state.log.num.partitions", "2".to_owned()),
-                ("share.coordinator.state.topic.num.partitions", "2".to_owned()),
-            ]
-            .to_vec(),
-        ),
-        (
-            "the first consumer of a group need not wait for others",
-            [("group.initial.rebalance.delay.ms", "0".to_owned())].to_vec(),
-        ),
-        (
-            "two cores are shared with the database and our processes",
-            [
-                ("num.network.threads", "2".to_owned()),
-                ("num.io.threads", "2".to_owned()),
-                ("background.threads", "2".to_owned()),
-            ]
-            .to_vec(),
-        ),
-        (
-            "the default of 128 MB is a sixth of the heap, for topics we hardly compact",
-            [("log.cleaner.dedupe.buffer.size", "16777216".to_owned())].to_vec(),
-        ),
-    ];
-    settings.iter().fold(String::new(), |text, (reason, lines)| {
-        let lines: String = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        format!("{text}# {reason}\n{lines}")
-    })
+    CONFIGURATION
+        .replace("{broker}", &listeners.broker.to_string())
+        .replace("{controller}", &listeners.controller.to_string())
+        .replace("{data}", &data.to_string_lossy())
 }
 
 #[cfg(test)]
@@ -232,6 +163,7 @@ mod tests {
     fn the_broker_listens_on_the_loopback_only() {
         let text = configuration(Path::new("/d"), Listeners { broker: 7, controller: 8 });
         assert!(text.contains("\nlisteners=BROKER://127.0.0.1:7,CONTROLLER://127.0.0.1:8\n"));
-        assert!(!text.contains("0.0.0.0"));
+        assert!(text.contains("\nlog.dirs=/d\n"));
+        assert!(!text.contains('{'));
     }
 }

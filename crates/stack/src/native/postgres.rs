@@ -1,6 +1,5 @@
 //! PostgreSQL from the machine's own binaries: a cluster in the stack's
-//! folder, reachable on 127.0.0.1 with a password, with every setting that we
-//! change and why.
+//! folder, reachable on 127.0.0.1 with a password.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +21,9 @@ pub const USER: &str = "postgres";
 pub const PASSWORD: &str = "postgres";
 /// The database of a stack.
 pub const DATABASE: &str = "orders";
+
+/// What the server is told, with the reasons.
+const CONFIGURATION: &str = include_str!("../../postgres/postgresql.conf");
 
 /// How long backends may take to notice that their postmaster was killed.
 const ORPHANS_DEADLINE: Duration = Duration::from_secs(10);
@@ -59,7 +61,9 @@ impl Postgres {
         self.make_cluster().await?;
         self.end_orphans().await;
         let data = self.data();
-        fs::write(data.join("postgresql.conf"), configuration(port, total_memory_mb()))?;
+        let major = fs::read_to_string(data.join("PG_VERSION"))?.trim().parse().unwrap_or(0);
+        let configuration = configuration(port, total_memory_mb(), major);
+        fs::write(data.join("postgresql.conf"), configuration)?;
         let pid_file = data.join("postmaster.pid");
         // A file left by a killed postmaster still says "ready".
         drop(fs::remove_file(&pid_file));
@@ -178,36 +182,12 @@ fn total_memory_mb() -> u64 {
     kib.unwrap_or(4 << 20) >> 10
 }
 
-/// postgresql.conf: only what differs from the default, each with its reason.
-fn configuration(port: u16, memory_mb: u64) -> String {
-    let shared_buffers = format!("{}MB", (memory_mb / 8).clamp(128, 1024));
-    let port = port.to_string();
-    let settings: &[(&str, &str, &str)] = &[
-        ("listen_addresses", "'127.0.0.1'", "nobody else has business here"),
-        ("port", &port, "remembered by the stack"),
-        ("unix_socket_directories", "''", "programs connect over TCP, as in production"),
-        ("max_connections", "200", "workers, pools of several processes, and every test's own"),
-        ("fsync", "on", "the books must survive a power cut"),
-        ("synchronous_commit", "on", "a settled order is on disk"),
-        ("shared_buffers", &shared_buffers, "an eighth of memory: the hot tables and indexes"),
-        ("wal_buffers", "64MB", "one segment, so that big batches do not wait for a write"),
-        ("wal_compression", "lz4", "full page images are most of the log after a checkpoint"),
-        ("max_wal_size", "8GB", "no checkpoint is forced in the middle of a load"),
-        ("min_wal_size", "1GB", "segments are reused instead of made again"),
-        ("checkpoint_timeout", "15min", "fewer full page images"),
-        ("jit", "off", "costs more than it saves on short statements"),
-        ("random_page_cost", "1.1", "the disk is an SSD or the page cache"),
-        ("autovacuum_naptime", "10s", "small hot tables bloat within a minute"),
-        ("autovacuum_vacuum_scale_factor", "0.05", "the same"),
-        ("autovacuum_vacuum_cost_delay", "1ms", "vacuum must keep up with the writers"),
-        ("log_line_prefix", "'%m [%p] '", "time and process"),
-        ("log_lock_waits", "on", "workers that wait for each other are a fault"),
-        ("log_timezone", "'UTC'", "as in all our logs"),
-        ("timezone", "'UTC'", "as in all our data"),
-    ];
-    settings.iter().fold(String::new(), |text, (name, value, reason)| {
-        text + &format!("{name} = {value}  # {reason}\n")
-    })
+fn configuration(port: u16, memory_mb: u64, major: u32) -> String {
+    CONFIGURATION
+        .replace("{port}", &port.to_string())
+        .replace("{shared_buffers_mb}", &(memory_mb / 8).clamp(128, 1024).to_string())
+        // Before 15 there is one method and no choice.
+        .replace("{wal_compression}", if major >= 15 { "lz4" } else { "on" })
 }
 
 #[cfg(test)]
@@ -216,9 +196,16 @@ mod tests {
 
     #[test]
     fn shared_buffers_are_an_eighth_of_memory_within_bounds() {
-        assert!(configuration(1, 512).contains("shared_buffers = 128MB "));
-        assert!(configuration(1, 6000).contains("shared_buffers = 750MB "));
-        assert!(configuration(1, 24_000).contains("shared_buffers = 1024MB "));
+        assert!(configuration(1, 512, 15).contains("shared_buffers = 128MB\n"));
+        assert!(configuration(1, 6000, 15).contains("shared_buffers = 750MB\n"));
+        assert!(configuration(1, 24_000, 15).contains("shared_buffers = 1024MB\n"));
+    }
+
+    #[test]
+    fn the_configuration_is_filled_in_and_fits_the_version() {
+        assert!(!configuration(5432, 512, 15).contains('{'));
+        assert!(configuration(5432, 512, 15).contains("wal_compression = lz4\n"));
+        assert!(configuration(5432, 512, 13).contains("wal_compression = on\n"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The servers of one stack: which run, who provides them, and on which ports.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::Teller;
 use crate::compose::Compose;
@@ -12,7 +13,7 @@ use crate::native::kafka::{Kafka, Listeners};
 use crate::native::port;
 use crate::native::postgres::{self, Postgres};
 use crate::native::process::Process;
-use crate::options::{Ports, Server, Source};
+use crate::options::{Data, Hold, Ports, Server, Source};
 use crate::protocol::{ServerStatus, Signal, Status, Up};
 use crate::state::State;
 
@@ -48,6 +49,9 @@ impl Fleet {
         if self.compose.is_none() && self.source(up.source, teller).await? == Source::Compose {
             self.compose = Some(Compose::new(&self.dir));
         }
+        if up.data == Data::Fresh && self.is_empty() {
+            self.remove_data()?;
+        }
         self.choose_ports(&missing, up.ports, teller)?;
         self.state.source = if self.compose.is_some() { Source::Compose } else { Source::Native };
         self.state.save(&self.dir)?;
@@ -63,11 +67,12 @@ impl Fleet {
             bail!("{server} has never been part of this stack; bring it up first");
         }
         let source = self.state.source;
-        let up = crate::protocol::Up {
+        let up = Up {
             servers: vec![server],
             source,
             ports: Ports::default(),
-            hold: crate::options::Hold::Pinned,
+            hold: Hold::Pinned,
+            data: Data::Kept,
         };
         self.up(&up, teller).await
     }
@@ -150,6 +155,22 @@ impl Fleet {
             Server::Kafka => self.kafka.as_mut().map(|(_, process)| process),
             Server::Postgres => self.postgres.as_mut().map(|(_, process)| process),
         }
+    }
+
+    /// Whether nothing has run since the supervisor started.
+    fn is_empty(&self) -> bool {
+        self.kafka.is_none() && self.postgres.is_none() && self.compose.is_none()
+    }
+
+    fn remove_data(&self) -> Result<()> {
+        for server in Server::ALL {
+            let folder = self.dir.join(server.name());
+            if folder.exists() {
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Containers are asked for every time: Compose itself knows what runs.
