@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -17,6 +17,9 @@ use crate::{logs, program, socket};
 
 /// A supervisor that follows another one waits until that has stopped its servers.
 const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// PostgreSQL may have to write a large checkpoint.
+const STOP_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often the progress line's time is brought up to date.
 const TICK: Duration = Duration::from_millis(200);
@@ -86,22 +89,52 @@ pub fn command(dir: &Path, wanted: &Request, progress: &mut Progress) -> Result<
 /// # Errors
 /// When the supervisor does not understand us or does not end.
 pub fn down(dir: &Path, progress: &mut Progress) -> Result<bool> {
+    let supervisor = Supervisor::of(dir);
     let was_up = match request(dir, &Request::Down, progress)? {
         Some(Reply::Failed(why)) => return Err(anyhow!(why)),
         reply => reply.is_some(),
     };
     progress.step("stopping");
-    wait_for_supervisor(dir)?;
+    supervisor.wait_for_end(progress)?;
     Ok(was_up)
 }
 
-/// Waits until no supervisor runs for this folder: the kernel frees its lock when it ends.
-///
-/// # Errors
-/// When the lock file cannot be used.
-pub fn wait_for_supervisor(dir: &Path) -> Result<()> {
-    let Ok(lock) = File::open(dir.join(LOCK)) else { return Ok(()) };
-    flock(&lock, FlockOperation::LockExclusive).context("cannot lock the supervisor's lock file")
+/// The supervisor that a folder has at one moment.
+#[derive(Debug)]
+pub struct Supervisor {
+    lock: PathBuf,
+    pid: String,
+}
+
+impl Supervisor {
+    /// The one that this folder has now, if any.
+    #[must_use]
+    pub fn of(dir: &Path) -> Self {
+        let lock = dir.join(LOCK);
+        let pid = fs::read_to_string(&lock).unwrap_or_default();
+        Self { lock, pid }
+    }
+
+    /// Waits until it has ended: the kernel frees its lock, or another one has written its pid there.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn wait_for_end(&self, progress: &Progress) -> Result<()> {
+        let Ok(lock) = File::open(&self.lock) else { return Ok(()) };
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if fs::read_to_string(&self.lock).is_ok_and(|pid| pid != self.pid) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let waited = STOP_DEADLINE.as_secs();
+                bail!("the supervisor (pid {}) did not end within {waited} s", self.pid);
+            }
+            progress.tick();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
 }
 
 fn request(dir: &Path, request: &Request, progress: &mut Progress) -> Result<Option<Reply>> {

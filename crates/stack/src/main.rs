@@ -1,6 +1,7 @@
 //! The `stack` program (`cargo stack`): Kafka and PostgreSQL up, down and looked at.
 
 mod cli;
+mod commands;
 mod report;
 
 use std::process::ExitCode;
@@ -8,8 +9,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    match commands::run(cli::Cli::parse()) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

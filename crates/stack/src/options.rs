@@ -109,6 +109,17 @@ pub struct Ports {
     pub postgres: Option<u16>,
 }
 
+impl Ports {
+    /// The port asked for this server.
+    #[must_use]
+    pub fn of(self, server: Server) -> Option<u16> {
+        match server {
+            Server::Kafka => self.kafka,
+            Server::Postgres => self.postgres,
+        }
+    }
+}
+
 /// A topic that must exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {

@@ -1,6 +1,7 @@
 //! `stack status`: what runs and what it uses, read from /proc and the folder.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,26 +24,31 @@ struct Usage {
 }
 
 /// Prints the state of the stack in `dir`; an error when it does not run.
-pub fn status(dir: &Path) -> Result<()> {
+pub fn status(dir: &Path, out: &mut impl Write) -> Result<()> {
     let Some(status) = lease::status(dir)? else {
         bail!("no stack runs in {}; start it with `cargo stack up`", dir.display());
     };
-    println!("folder      {}", dir.display());
+    writeln!(out, "folder      {}", dir.display())?;
     let stays = if status.pinned { "until `down`" } else { "while it is used" };
-    println!("supervisor  pid {}, {} in use, stays {stays}", status.supervisor_pid, status.leases);
-    println!(
+    writeln!(
+        out,
+        "supervisor  pid {}, {} in use, stays {stays}",
+        status.supervisor_pid, status.leases
+    )?;
+    writeln!(
+        out,
         "\n{:<11} {:<8} {:<22} {:>7} {:>9} {:>8} {:>9} {:>9}",
         "server", "state", "address", "pid", "uptime", "cpu", "memory", "disk"
-    );
+    )?;
     for server in &status.servers {
-        println!("{}", row(dir, server));
+        writeln!(out, "{}", row(dir, server))?;
     }
-    println!();
+    writeln!(out)?;
     for server in &status.servers {
         match server.server {
-            Server::Kafka => println!("KAFKA_BROKERS=127.0.0.1:{}", server.port),
-            Server::Postgres => println!("DATABASE_URL={}", postgres::url(server.port)),
-        }
+            Server::Kafka => writeln!(out, "KAFKA_BROKERS=127.0.0.1:{}", server.port),
+            Server::Postgres => writeln!(out, "DATABASE_URL={}", postgres::url(server.port)),
+        }?;
     }
     Ok(())
 }

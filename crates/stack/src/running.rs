@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::lease::{self, Lease};
 use crate::native::postgres;
-use crate::options::{Options, Server, Source};
+use crate::options::{Hold, Options, Server, Source};
 use crate::progress::Progress;
 use crate::protocol::{Request, Signal, Status, Up};
 use crate::state::State;
@@ -18,6 +18,7 @@ pub struct Stack {
     dir: PathBuf,
     brokers: String,
     database_url: String,
+    hold: Hold,
     lease: Option<Lease>,
 }
 
@@ -36,6 +37,7 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         dir: options.dir.clone(),
         brokers: given.brokers.unwrap_or_default(),
         database_url: given.database_url.unwrap_or_default(),
+        hold: options.hold,
         lease: None,
     };
     if !servers.is_empty() {
@@ -114,12 +116,15 @@ impl Stack {
     /// not linger, waits until its servers have stopped.
     ///
     /// # Errors
-    /// When the supervisor's lock cannot be used.
+    /// When the servers do not stop in time.
     pub fn release(mut self) -> Result<()> {
-        let stops =
-            self.status().ok().flatten().is_some_and(|status| !status.pinned && status.leases <= 1);
-        if self.lease.take().is_some() && stops {
-            lease::wait_for_supervisor(&self.dir)?;
+        let Some(lease) = self.lease.take() else { return Ok(()) };
+        let supervisor = lease::Supervisor::of(&self.dir);
+        let status = self.status()?;
+        let last = status.is_some_and(|status| !status.pinned && status.leases <= 1);
+        drop(lease);
+        if last && self.hold == (Hold::Leased { linger_ms: 0 }) {
+            supervisor.wait_for_end(&Progress::silent())?;
         }
         Ok(())
     }

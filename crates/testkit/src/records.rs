@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::servers::REQUEST;
@@ -86,7 +87,6 @@ fn read(brokers: &str, topic: &str) -> Result<Vec<OwnedRecord>, KafkaError> {
 
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST)?;
-    let found = metadata.topics().first();
-    let partitions = found.map(|topic| topic.partitions().iter().map(|found| found.id()).collect());
-    Ok(partitions.unwrap_or_default())
+    let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    Ok(partitions.map(MetadataPartition::id).collect())
 }

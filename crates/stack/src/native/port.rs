@@ -1,7 +1,7 @@
 //! Chooses the ports of servers and says clearly when one is taken.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, TcpListener};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -14,10 +14,15 @@ const COUNT: u16 = 10_000;
 
 /// A port on 127.0.0.1 that nobody listens on and that is not in `avoid`.
 ///
+/// The search begins at a place that `seed` decides: a stack that was purged
+/// and started again has its former addresses, unless somebody took them.
+///
 /// # Errors
 /// When every port of the range is taken.
-pub fn free(avoid: &[u16]) -> Result<u16> {
-    let start = offset();
+pub fn free(seed: &impl Hash, avoid: &[u16]) -> Result<u16> {
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    let start = u16::try_from(hasher.finish() % u64::from(COUNT)).unwrap_or(0);
     for step in 0..COUNT {
         let port = FROM + (start + step) % COUNT;
         if !avoid.contains(&port) && is_free(port) {
@@ -33,23 +38,19 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Two stacks that start at once begin their search at different places.
-fn offset() -> u16 {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
-    let mixed = nanos.wrapping_mul(2_654_435_761).wrapping_add(std::process::id()) >> 8;
-    u16::try_from(mixed % u32::from(COUNT)).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_port_somebody_listens_on_is_not_free() {
-        let port = free(&[]).unwrap();
+    fn the_same_seed_gives_the_same_port_until_somebody_listens_there() {
+        let port = free(&"seed", &[]).unwrap();
+        assert_eq!(free(&"seed", &[]).unwrap(), port);
+        assert_ne!(free(&"seed", &[port]).unwrap(), port);
+
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         assert!(!is_free(port));
+        assert_ne!(free(&"seed", &[]).unwrap(), port);
         drop(listener);
-        assert_ne!(free(&[port]).unwrap(), port);
     }
 }

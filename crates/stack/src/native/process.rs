@@ -43,17 +43,11 @@ pub struct Process {
 }
 
 impl Launch {
-    /// The command line under `setpriv`, which asks the kernel to signal the
-    /// server when its parent dies and, for another user, drops root.
+    /// The command line under `setpriv`.
     #[must_use]
     pub fn wrapped(&self) -> Command {
-        let mut command = Command::new("setpriv");
-        command.arg(format!("--pdeathsig={}", self.death_signal));
-        if let Some(user) = &self.user {
-            command.arg(format!("--reuid={}", user.uid));
-            command.arg(format!("--regid={}", user.gid)).arg("--init-groups");
-        }
-        command.arg("--").args(&self.command).stdin(Stdio::null()).current_dir("/");
+        let mut command = tied(&self.command, self.death_signal, self.user.as_ref());
+        command.stdin(Stdio::null()).current_dir("/");
         command
     }
 
@@ -148,6 +142,21 @@ impl Process {
         drop(self.signal(Signal::KILL));
         self.wait_ended(Duration::from_secs(10)).await;
     }
+}
+
+/// A command that the kernel signals when the thread that starts it ends, run
+/// as another user when there is one.
+///
+/// Both are one `setpriv`: a later change of user would undo the first.
+#[must_use]
+pub fn tied(command: &[String], death_signal: &str, user: Option<&User>) -> Command {
+    let mut tied = Command::new("setpriv");
+    tied.arg(format!("--pdeathsig={death_signal}"));
+    if let Some(User { uid, gid, .. }) = user {
+        tied.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--init-groups");
+    }
+    tied.arg("--").args(command);
+    tied
 }
 
 /// Processes whose current folder is this one: a database's backends all are,

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::Teller;
+use super::{Teller, ports};
 use crate::compose::Compose;
 use crate::native::install::{self, Programs};
 use crate::native::kafka::{Kafka, Listeners};
-use crate::native::port;
 use crate::native::postgres::{self, Postgres};
 use crate::native::process::Process;
+use crate::native::user::User;
 use crate::options::{Data, Hold, Ports, Server, Source};
+use crate::place;
 use crate::protocol::{ServerStatus, Signal, Status, Up};
 use crate::state::State;
 
@@ -46,18 +47,26 @@ impl Fleet {
         if missing.is_empty() {
             return Ok(());
         }
+        let fresh = up.data == Data::Fresh && self.is_empty();
         if self.compose.is_none() && self.source(up.source, teller).await? == Source::Compose {
             self.compose = Some(Compose::new(&self.dir));
         }
-        if up.data == Data::Fresh && self.is_empty() {
-            self.remove_data()?;
-        }
-        self.choose_ports(&missing, up.ports, teller)?;
         self.state.source = if self.compose.is_some() { Source::Compose } else { Source::Native };
+        ports::choose(&self.dir, &missing, up.ports, &mut self.state, teller)?;
         self.state.save(&self.dir)?;
         match &mut self.compose {
-            Some(compose) => compose.up(&missing, &self.state, teller).await,
-            None => self.start_native(&missing, teller).await,
+            Some(compose) => {
+                if fresh {
+                    compose.purge().await?;
+                }
+                compose.up(&missing, &self.state, teller).await
+            }
+            None => {
+                if fresh {
+                    self.remove_data()?;
+                }
+                self.start_native(&missing, teller).await
+            }
         }
     }
 
@@ -197,6 +206,9 @@ impl Fleet {
     }
 
     async fn start_native(&mut self, missing: &[Server], teller: &Teller) -> Result<()> {
+        if missing.contains(&Server::Postgres) {
+            self.refuse_unreachable_folder()?;
+        }
         let data = Postgres::new(PathBuf::new(), &self.dir).data();
         let Programs { postgres_bin, java, jars } =
             install::prepare(missing, &data, teller).await?;
@@ -227,9 +239,20 @@ impl Fleet {
         kafka.and(postgres)
     }
 
+    fn refuse_unreachable_folder(&self) -> Result<()> {
+        if User::unprivileged().is_some() && !place::others_can_reach(&self.dir) {
+            bail!(
+                "PostgreSQL does not run as root, and other users cannot reach {}; \
+                 use another --dir, or set ORDERMILL_HOME to a folder they can enter",
+                self.dir.display()
+            );
+        }
+        Ok(())
+    }
+
     fn refuse_other_ports(&mut self, up: &Up) -> Result<()> {
         for &server in &up.servers {
-            let (asked, has) = (asked_port(up.ports, server), self.state.port(server));
+            let (asked, has) = (up.ports.of(server), self.state.port(server));
             if self.runs(server)
                 && let (Some(asked), Some(has)) = (asked, has)
                 && asked != has
@@ -241,45 +264,5 @@ impl Fleet {
             }
         }
         Ok(())
-    }
-
-    fn choose_ports(&mut self, missing: &[Server], asked: Ports, teller: &Teller) -> Result<()> {
-        for &server in missing {
-            let port = match asked_port(asked, server) {
-                Some(port) if port::is_free(port) => port,
-                Some(port) => bail!(
-                    "port {port} on 127.0.0.1, asked for {server}, is taken by another program; \
-                     ask for another one or let the stack choose (who has it: \
-                     ss -ltnp 'sport = :{port}')"
-                ),
-                None => self.remembered_or_free(server, teller)?,
-            };
-            self.state.set_port(server, port);
-        }
-        let controller = self.state.controller_port;
-        if missing.contains(&Server::Kafka) && !controller.is_some_and(port::is_free) {
-            self.state.controller_port = Some(port::free(&self.state.ports())?);
-        }
-        Ok(())
-    }
-
-    fn remembered_or_free(&self, server: Server, teller: &Teller) -> Result<u16> {
-        match self.state.port(server) {
-            // Containers that still run from an earlier start have it already.
-            Some(port) if self.compose.is_some() || port::is_free(port) => Ok(port),
-            Some(port) => {
-                let free = port::free(&self.state.ports())?;
-                teller.note(&format!("{server}'s port {port} has been taken; using {free}"));
-                Ok(free)
-            }
-            None => port::free(&self.state.ports()),
-        }
-    }
-}
-
-fn asked_port(ports: Ports, server: Server) -> Option<u16> {
-    match server {
-        Server::Kafka => ports.kafka,
-        Server::Postgres => ports.postgres,
     }
 }

@@ -7,9 +7,11 @@
 
 mod census;
 mod fleet;
+mod ports;
 mod session;
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,8 +76,10 @@ pub fn run(dir: &Path) -> Result<()> {
     // PostgreSQL's user has to walk through, whatever the umask is.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
     // The former supervisor may still be stopping its servers.
-    let lock = File::create(dir.join(LOCK))?;
+    let mut lock = File::options().create(true).append(true).open(dir.join(LOCK))?;
     flock(&lock, FlockOperation::LockExclusive)?;
+    lock.set_len(0)?;
+    write!(lock, "{}", std::process::id())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(supervise(dir))
 }

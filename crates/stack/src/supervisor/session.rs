@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::Teller;
 use super::census::Census;
 use super::fleet::Fleet;
+use crate::options::Hold;
 use crate::protocol::{Envelope, Reply, Request, Up, VERSION};
 
 /// Progress that a slow client may fall behind by.
@@ -72,7 +73,11 @@ async fn hold(
             census.hold(up.hold);
             Reply::Up(fleet.status(census.count()))
         }
-        Err(error) => Reply::Failed(format!("{error:#}")),
+        Err(error) => {
+            // What has started beside the failed server is of no use to anybody.
+            census.hold(Hold::Leased { linger_ms: 0 });
+            Reply::Failed(format!("{error:#}"))
+        }
     };
     drop(fleet);
     let failed = matches!(reply, Reply::Failed(_));
