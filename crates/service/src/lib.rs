@@ -6,5 +6,6 @@ pub mod args;
 pub mod backoff;
 pub mod health;
 pub mod kafka;
+pub mod quiet;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,0 +1,186 @@
+//! The Kafka edge of a lane: a consumer whose partitions start one window before
+//! their progress, and which tells the lane what came and went.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use crate::progress::{Finding, Progress, Start, start};
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Tries to learn the progress of new partitions before the lane gives up.
+const ASSIGN_TRIES: u32 = 3;
+
+/// What a rebalance did.
+#[derive(Debug)]
+pub enum Change {
+    /// A partition is ours from here on.
+    Assigned(i32, Progress),
+    /// A partition is another's, or nobody's.
+    Revoked(i32),
+    /// The progress of new partitions could not be learned.
+    Failed(KafkaError),
+}
+
+/// Where a lane reads.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Bootstrap servers.
+    pub brokers: String,
+    /// The topic.
+    pub topic: String,
+    /// The consumer group of this lane.
+    pub group: String,
+    /// How many records before its progress a partition is read from.
+    pub window: usize,
+}
+
+/// A consumer of one lane.
+pub struct Reader {
+    consumer: BaseConsumer<Edge>,
+    topic: String,
+    changes: Arc<Mutex<Vec<Change>>>,
+}
+
+/// What runs inside the client's callbacks, on the lane's own thread.
+struct Edge {
+    source: Source,
+    changes: Arc<Mutex<Vec<Change>>>,
+}
+
+impl Reader {
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// The client refuses its settings.
+    pub fn join(source: Source) -> anyhow::Result<Self> {
+        let (topic, changes) = (source.topic.clone(), Arc::default());
+        let config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
+        let edge = Edge { source, changes: Arc::clone(&changes) };
+        let consumer: BaseConsumer<Edge> =
+            config.create_with_context(edge).context("cannot make a Kafka consumer")?;
+        consumer.subscribe(&[&topic]).with_context(|| format!("cannot subscribe to {topic}"))?;
+        Ok(Self { consumer, topic, changes })
+    }
+
+    /// The next record, if one comes within `timeout`. Look at
+    /// [`Self::changes`] before using it.
+    pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        // With no time at all the client would hand out a record in the same
+        // call in which it rebalanced.
+        self.consumer.poll(timeout.max(Duration::from_millis(1)))
+    }
+
+    /// What rebalances did since the last call.
+    pub fn changes(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Commits progress and waits for the broker's word.
+    ///
+    /// # Errors
+    /// The broker is away, or the partitions are another's now.
+    pub fn commit(&self, progress: &[(i32, Progress)]) -> KafkaResult<()> {
+        let mut offsets = TopicPartitionList::with_capacity(progress.len());
+        for (partition, progress) in progress {
+            let mut element = offsets.add_partition(&self.topic, *partition);
+            element.set_offset(Offset::Offset(progress.next))?;
+            if !progress.told.is_empty() {
+                element.set_metadata(progress.metadata());
+            }
+        }
+        self.consumer.commit(&offsets, CommitMode::Sync)
+    }
+
+    /// Stops fetching all partitions; polling goes on and keeps the membership.
+    ///
+    /// # Errors
+    /// The client is closing.
+    pub fn pause(&self) -> KafkaResult<()> {
+        self.consumer.pause(&self.consumer.assignment()?)
+    }
+
+    /// Fetches all partitions again.
+    ///
+    /// # Errors
+    /// The client is closing.
+    pub fn resume(&self) -> KafkaResult<()> {
+        self.consumer.resume(&self.consumer.assignment()?)
+    }
+}
+
+impl Edge {
+    /// Sets where each new partition starts.
+    fn place(&self, consumer: &BaseConsumer<Self>, new: &TopicPartitionList) -> KafkaResult<()> {
+        let committed = consumer.committed_offsets(new.clone(), REQUEST_TIMEOUT)?;
+        let mut changes = Vec::with_capacity(new.count());
+        for (mut element, committed) in new.elements().into_iter().zip(committed.elements()) {
+            committed.error()?;
+            let partition = committed.partition();
+            let (low, high) =
+                consumer.fetch_watermarks(&self.source.topic, partition, REQUEST_TIMEOUT)?;
+            let committed = match committed.offset() {
+                Offset::Offset(next) => Some(Progress::read(next, committed.metadata())),
+                _ => None,
+            };
+            let start = start(committed, low, high, self.source.window);
+            self.say(partition, &start);
+            element.set_offset(Offset::Offset(start.read_from))?;
+            changes.push(Change::Assigned(partition, start.progress));
+        }
+        self.note(changes);
+        Ok(())
+    }
+
+    fn say(&self, partition: i32, start: &Start) {
+        let (group, next) = (&self.source.group, start.progress.next);
+        match start.finding {
+            Finding::Expected => {
+                tracing::info!(group, partition, next, read_from = start.read_from, "assigned");
+            }
+            Finding::Missed(records) => {
+                tracing::error!(group, partition, records, "records expired before being told");
+            }
+            Finding::Replaced => {
+                tracing::error!(group, partition, "topic was made anew, telling from its start");
+            }
+        }
+    }
+
+    fn note(&self, changes: impl IntoIterator<Item = Change>) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, new: &TopicPartitionList) {
+        for attempt in 1..=ASSIGN_TRIES {
+            match self.place(consumer, new) {
+                Ok(()) => return,
+                Err(error) if attempt == ASSIGN_TRIES => self.note([Change::Failed(error)]),
+                Err(error) => tracing::warn!(%error, attempt, "cannot learn progress yet"),
+            }
+        }
+    }
+}
+
+impl ClientContext for Edge {}
+
+impl ConsumerContext for Edge {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(new) => self.assign(consumer, new),
+            Rebalance::Revoke(old) => {
+                // The client remembers a pause across assignments.
+                if let Err(error) = consumer.resume(old) {
+                    tracing::debug!(%error, "nothing to resume");
+                }
+                self.note(old.elements().iter().map(|old| Change::Revoked(old.partition())));
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The wiring: a lane and a thread for each sink, and the admin port.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use service::admin::{self, Admin};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::consumer::Source;
+use crate::lane::Lane;
+use crate::sink::Sink;
+
+/// How long lanes may take to stop; a broker that hangs must not hold the exit.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Tells until `stop`, or until a lane fails for good, which stops the others.
+///
+/// # Errors
+/// A sink cannot be opened, or a lane failed.
+pub async fn run(
+    config: &Config,
+    listener: TcpListener,
+    admin: Admin,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let lanes = lanes(config, &admin)?;
+    let (ended, mut ends) = mpsc::channel(lanes.len());
+    for (name, lane) in lanes {
+        let (ended, stop) = (ended.clone(), stop.clone());
+        thread::Builder::new()
+            .name(format!("lane-{name}"))
+            .spawn(move || {
+                let end = lane.run(&stop).with_context(|| format!("sink {name}"));
+                // Nobody listens any more when the drain took too long.
+                let _late = ended.blocking_send(end);
+            })
+            .context("cannot start a thread")?;
+    }
+    drop(ended);
+    let admin = tokio::spawn(admin::serve(listener, admin, stop.clone()));
+    let end = watch(&mut ends, &stop).await;
+    stop.cancel();
+    admin.await.context("the admin port failed")?;
+    end
+}
+
+fn lanes(config: &Config, admin: &Admin) -> anyhow::Result<Vec<(String, Lane)>> {
+    let lane = |spec: &crate::sink::Spec| {
+        let source = Source {
+            brokers: config.brokers.clone(),
+            topic: config.topic.clone(),
+            group: format!("{}.{}", config.group, spec.name),
+            window: config.dedupe_window,
+        };
+        let sink = Sink::open(spec, config.webhook)?;
+        Ok((spec.name.clone(), Lane::new(&spec.name, source, sink, admin.health.clone())?))
+    };
+    config.sinks.iter().map(lane).collect()
+}
+
+/// Waits for all lanes; the first that fails, or that vanishes, stops the rest.
+async fn watch(
+    ends: &mut mpsc::Receiver<anyhow::Result<()>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let first = tokio::select! {
+        end = ends.recv() => end.unwrap_or_else(|| Err(anyhow::anyhow!("all lanes vanished"))),
+        () = stop.cancelled() => Ok(()),
+    };
+    stop.cancel();
+    let rest = async {
+        let mut outcome = first;
+        while let Some(end) = ends.recv().await {
+            outcome = outcome.and(end);
+        }
+        outcome
+    };
+    timeout(DRAIN, rest).await.context("a lane did not stop in time; leaving without it")?
+}

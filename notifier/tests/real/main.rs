@@ -1,0 +1,7 @@
+//! The program against a real Kafka: what it tells, when, and how often.
+
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+mod once;
+mod support;
+mod webhook;

@@ -1,0 +1,57 @@
+//! The program itself, ended in any way.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use testkit::Bed;
+
+/// A running notifier; killed when it is dropped.
+pub struct Notifier(Child);
+
+impl Notifier {
+    /// Starts one with these sinks.
+    pub fn start(bed: &Bed, sinks: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_notifier"));
+        command.envs(bed.env()).env("NOTIFIER_ADMIN_LISTEN", "127.0.0.1:0");
+        command.env("NOTIFIER_GROUP", super::group(bed));
+        command.env("NOTIFIER_WEBHOOK_TIMEOUT", "1s").stdout(Stdio::null());
+        for sink in sinks {
+            command.args(["--sink", sink]);
+        }
+        Self(command.spawn().unwrap())
+    }
+
+    /// Asks it to stop and waits.
+    pub fn stop(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        self.0.wait().unwrap()
+    }
+
+    /// Ends it as a crash would.
+    pub fn crash(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        // Fails when it has ended already, which is what is wanted.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// The whole lines of a file; none while there is no file.
+pub fn lines(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let (whole, _torn) = text.rsplit_once('\n').unwrap_or_default();
+    whole.lines().map(str::to_owned).collect()
+}
+
+/// The event id in a told line.
+pub fn id_of(line: &str) -> String {
+    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    event["id"].as_str().unwrap().to_owned()
+}
