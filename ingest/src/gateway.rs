@@ -1,0 +1,169 @@
+//! The wiring, top to bottom, and the order in which it stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use service::admin::{self, Admin};
+use service::health::Health;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::metrics::{CONNECTIONS, IN_FLIGHT, Meter, Reporter, describe};
+use crate::publisher::{Acks, ProducerConfig, Publisher, watch};
+use crate::reads::Reads;
+use crate::server::Workers;
+use crate::worker::{Limits, Refused, Worker};
+
+/// How often counts reach the metrics recorder.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The sockets to listen on, bound by the caller.
+pub struct Sockets {
+    /// For requests.
+    pub http: TcpListener,
+    /// For probes and metrics.
+    pub admin: TcpListener,
+}
+
+/// Serves until `stop`, then drains: not ready, no new connections, requests
+/// finish, records reach the broker.
+///
+/// # Errors
+/// Something cannot start, or a part ended that should not.
+pub async fn run(
+    config: Config,
+    sockets: Sockets,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    describe();
+    let health = Health::default();
+    let background = TaskTracker::new();
+    let finished = CancellationToken::new();
+
+    let acks = acks(&config);
+    let publisher = Arc::new(Publisher::new(producer_config(&config), Arc::clone(&acks))?);
+    let reads = Reads::new(&config, stop.clone())?;
+    let (workers, reporter) = workers(&config, &publisher, &acks, &reads)?;
+    let gauges = Gauges { loads: workers.loads(), acks };
+
+    let admin = Admin { health: health.clone(), metrics };
+    background.spawn(admin::serve(sockets.admin, admin, finished.clone()));
+    background.spawn(watch(Arc::clone(&publisher), health.clone(), finished.clone()));
+    background.spawn(report(reporter, gauges, finished.clone()));
+
+    let draining = CancellationToken::new();
+    let notice = notice_drain(&config, &health, &stop, &draining);
+    let accept = workers.accept(sockets.http, config.connections_max.get(), &draining);
+    let (accepted, ()) = tokio::join!(
+        async {
+            let accepted = accept.await;
+            // An acceptor that ended by itself must not be waited for.
+            stop.cancel();
+            accepted
+        },
+        notice
+    );
+
+    tokio::task::spawn_blocking(|| workers.finish()).await.context("workers did not finish")?;
+    flush(&publisher, config.drain_timeout).await?;
+    finished.cancel();
+    background.close();
+    background.wait().await;
+    tracing::info!("drained");
+    accepted
+}
+
+/// Not ready first; the listener closes only after load balancers could see it.
+async fn notice_drain(
+    config: &Config,
+    health: &Health,
+    stop: &CancellationToken,
+    draining: &CancellationToken,
+) {
+    stop.cancelled().await;
+    health.fail("drain", "stopping");
+    tokio::time::sleep(config.drain_notice).await;
+    draining.cancel();
+}
+
+async fn flush(publisher: &Arc<Publisher>, deadline: Duration) -> anyhow::Result<()> {
+    let publisher = Arc::clone(publisher);
+    let flushed = tokio::task::spawn_blocking(move || publisher.flush(deadline)).await;
+    if let Err(error) = flushed.context("flush ended early")? {
+        // Nobody was told that these records are in the log.
+        tracing::warn!(%error, "leaving with unacknowledged records");
+    }
+    Ok(())
+}
+
+fn producer_config(config: &Config) -> ProducerConfig {
+    ProducerConfig {
+        brokers: config.kafka.brokers.clone(),
+        topics: config.kafka.topics(),
+        linger: config.linger,
+        queue_kib: config.queue_kib,
+        ack_timeout: config.ack_timeout,
+        stall_after: config.stall_after,
+    }
+}
+
+/// One table of waiting writes for each worker.
+fn acks(config: &Config) -> Arc<[Arc<Acks>]> {
+    let count = config.worker_count();
+    let each = config.in_flight_max.get().div_ceil(count);
+    (0..count)
+        .filter_map(|index| u8::try_from(index).ok())
+        .map(|index| Arc::new(Acks::new(index, each, config.ack_timeout)))
+        .collect()
+}
+
+fn workers(
+    config: &Config,
+    publisher: &Arc<Publisher>,
+    acks: &[Arc<Acks>],
+    reads: &Reads,
+) -> anyhow::Result<(Workers, Reporter)> {
+    let limits = Limits {
+        body_timeout: config.body_timeout,
+        idle_timeout: config.idle_timeout,
+        drain_timeout: config.drain_timeout,
+    };
+    let meters: Vec<Arc<Meter>> = acks.iter().map(|_| Arc::default()).collect();
+    let workers = acks.iter().zip(&meters).map(|(acks, meter)| Worker {
+        publisher: Arc::clone(publisher),
+        acks: Arc::clone(acks),
+        meter: Arc::clone(meter),
+        reads: reads.clone(),
+        topics: config.kafka.topics(),
+        limits,
+        refused: Refused::default(),
+    });
+    Ok((Workers::start(workers.collect())?, Reporter::new(meters)))
+}
+
+struct Gauges {
+    loads: Vec<Arc<AtomicUsize>>,
+    acks: Arc<[Arc<Acks>]>,
+}
+
+async fn report(mut reporter: Reporter, gauges: Gauges, stop: CancellationToken) {
+    let (connections, in_flight) = (metrics::gauge!(CONNECTIONS), metrics::gauge!(IN_FLIGHT));
+    let mut tick = tokio::time::interval(REPORT_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = tick.tick() => {}
+        }
+        reporter.report();
+        let open: usize = gauges.loads.iter().map(|load| load.load(Ordering::Relaxed)).sum();
+        connections.set(open as f64);
+        in_flight.set(gauges.acks.iter().map(|acks| acks.in_flight()).sum::<usize>() as f64);
+    }
+    reporter.report();
+}

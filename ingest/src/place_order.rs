@@ -1,0 +1,117 @@
+//! `POST /orders`: read, decide, publish, wait for the broker, answer.
+
+use std::cell::RefCell;
+use std::fmt::Write;
+
+use compact_str::CompactString;
+use contract::event::EventType;
+use contract::{Amount, Order, OrderId, Scratch};
+use hyper::Request;
+use hyper::body::Incoming;
+use uuid::fmt::Hyphenated;
+
+use crate::problem::Problem;
+use crate::publisher::Event;
+use crate::reply::{self, Reply};
+use crate::worker::{Pending, Worker};
+use crate::{body, idempotency, requests};
+
+thread_local! {
+    /// The decoder's buffers; a worker decodes one order at a time.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What the answer says of the order.
+struct Taken {
+    id: OrderId,
+    total: Amount,
+    created_at: CompactString,
+}
+
+/// Answers 202 once the order is in the log.
+pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<Reply, Problem> {
+    worker.admit()?;
+    let key = idempotency::key(request.headers())?;
+    let traceparent = requests::traceparent(request.headers());
+    let (taken, pending) = {
+        // Dropped before the wait: librdkafka has its copy, and the connection
+        // gets its read buffer back.
+        let body = body::read(request, worker.limits.body_timeout).await?;
+        let taken = take(&body, key.as_deref())?;
+        let pending = send(worker, &taken, traceparent.as_deref(), &body)?;
+        (taken, pending)
+    };
+    let position = pending.acknowledged().await?;
+    Ok(reply::accepted(document(&taken), format_args!("/orders/{}", taken.id), position))
+}
+
+fn take(body: &[u8], key: Option<&str>) -> Result<Taken, Problem> {
+    let order = SCRATCH
+        .with_borrow_mut(|scratch| Order::decode(body, scratch))
+        .map_err(Problem::invalid_body)?;
+    let id = match key {
+        Some(key) => OrderId::for_idempotency_key(&order.customer_id, key),
+        None => OrderId::mint(),
+    };
+    Ok(Taken { id, total: order.total, created_at: requests::now() })
+}
+
+fn send(
+    worker: &Worker,
+    taken: &Taken,
+    traceparent: Option<&str>,
+    body: &[u8],
+) -> Result<Pending, Problem> {
+    let mut buffer = [0; Hyphenated::LENGTH];
+    let id = &*taken.id.0.hyphenated().encode_lower(&mut buffer);
+    worker.send(&Event {
+        topic: &worker.topics.orders,
+        key: id,
+        id,
+        kind: EventType::OrderCreated,
+        time: &taken.created_at,
+        traceparent,
+        value: body,
+    })
+}
+
+/// Written by hand: every value is a number or of a grammar without escapes.
+fn document(taken: &Taken) -> String {
+    let Taken { id, total, created_at } = taken;
+    // Room for the headers that `reply::accepted` appends.
+    let mut text = String::with_capacity(256);
+    // Writing to a string cannot fail.
+    let _infallible = write!(
+        text,
+        r#"{{"orderId":"{id}","status":"CREATED","totalPrice":{total},"createdAt":"{created_at}"}}"#
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"customerId":"c-1","items":[{"productId":"p-1","quantity":2,"price":10},{"productId":"p-2","quantity":1,"price":50}]}"#;
+
+    #[test]
+    fn the_answer_to_the_example_order_says_seventy() {
+        let taken = take(BODY, Some("k")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&document(&taken)).unwrap();
+        let expected = serde_json::json!({
+            "orderId": taken.id.to_string(),
+            "status": "CREATED",
+            "totalPrice": 70,
+            "createdAt": taken.created_at.as_str(),
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_key_gives_the_same_order_and_no_key_gives_a_new_one() {
+        let id = |key| take(BODY, key).unwrap().id;
+        assert_eq!(id(Some("k")), id(Some("k")));
+        assert_ne!(id(Some("k")), id(Some("l")));
+        assert_ne!(id(None), id(None));
+    }
+}

@@ -1,0 +1,117 @@
+//! Watches the producer: says when brokers are away and when they are back, and
+//! replaces a producer that failed for good.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rdkafka::producer::Producer;
+use service::health::Health;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::Publisher;
+use super::availability::{Progress, State, Verdict};
+use super::producer::{self, GatewayProducer};
+use crate::metrics::PRODUCER_RESTARTS;
+
+const TICK: Duration = Duration::from_millis(100);
+/// A live broker answers in milliseconds.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The readiness condition that this watch keeps.
+pub const CONDITION: &str = "kafka";
+
+/// Runs until `stop`.
+pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut progress = Progress::new(publisher.config.stall_after);
+    let mut told = State::Starting;
+    health.fail(CONDITION, told.reason());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+            () = publisher.availability.changed() => {}
+        }
+        look(&publisher, &mut progress).await;
+        let state = publisher.availability.state();
+        if state != told {
+            told = state;
+            tell(&health, state);
+        }
+    }
+}
+
+fn tell(health: &Health, state: State) {
+    match state {
+        State::Up => {
+            tracing::info!("broker is there, taking writes");
+            health.pass(CONDITION);
+        }
+        State::Starting | State::Unreachable | State::Stalled | State::Failed => {
+            tracing::warn!(reason = state.reason(), "refusing writes");
+            health.fail(CONDITION, state.reason());
+        }
+    }
+}
+
+async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) {
+    let fatal = publisher.producer.load().client().fatal_error();
+    if let Some((code, reason)) = fatal {
+        tracing::error!(%code, reason, "replacing the producer");
+        publisher.availability.set(State::Failed);
+        if let Err(error) = replace(publisher).await {
+            tracing::error!(error = format!("{error:#}"), "cannot replace the producer yet");
+            return;
+        }
+    }
+    let availability = &publisher.availability;
+    let acknowledged = availability.acknowledged_total();
+    match progress.look(availability.state(), publisher.queued(), acknowledged, Instant::now()) {
+        Verdict::Keep => {}
+        Verdict::Become(state) => availability.set(state),
+        Verdict::Probe => match probe(publisher).await {
+            Ok(()) => availability.set(State::Up),
+            Err(error) => tracing::debug!(error = format!("{error:#}"), "broker does not answer"),
+        },
+    }
+}
+
+/// Asks for the topic that orders go to; asking also makes librdkafka connect.
+async fn probe(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
+    let publisher = Arc::clone(publisher);
+    let asked = tokio::task::spawn_blocking(move || {
+        let topic = &publisher.config.topics.orders;
+        let producer = publisher.producer.load_full();
+        let metadata = producer.client().fetch_metadata(Some(topic), PROBE_TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| (found.error(), found.partitions())) {
+            Some((None, partitions)) if partitions.iter().any(|p| p.leader() >= 0) => Ok(()),
+            _ => bail!("topic {topic} does not exist or has no leader"),
+        }
+    });
+    asked.await.context("probe ended early")?
+}
+
+async fn replace(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
+    let new = producer::create(&publisher.config, &publisher.desks, &publisher.availability)
+        .context("cannot create a producer")?;
+    let old = publisher.producer.swap(Arc::new(new));
+    metrics::counter!(PRODUCER_RESTARTS).increment(1);
+    publisher.availability.set(State::Starting);
+    tokio::task::spawn_blocking(move || retire(old)).await.context("old producer panicked")
+}
+
+/// Ends a producer: those who wait for its records learn that the outcome is
+/// unknown. Dropping blocks, so it must not happen on a worker that still holds
+/// the producer for one send.
+fn retire(mut old: Arc<GatewayProducer>) {
+    loop {
+        match Arc::try_unwrap(old) {
+            Ok(last) => return drop(last),
+            Err(shared) => old = shared,
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

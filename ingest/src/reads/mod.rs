@@ -1,0 +1,173 @@
+//! The read side: its own thread, its own small pool, possibly another server.
+//!
+//! Reads run on the runtime that called [`crate::run`], never on a worker, and
+//! only so many may wait: more are refused at once. A slow or absent database
+//! therefore costs a write nothing.
+
+mod orders;
+mod sales;
+mod stock;
+mod wait;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use contract::OrderId;
+use jiff::Timestamp;
+use metrics::Counter;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::metrics::{READ_ERRORS, READS_REFUSED};
+use crate::problem::{Kind, Problem};
+use crate::query::Query;
+use crate::reply::{self, Reply};
+use crate::routes::Route;
+
+/// Reads that may wait for a connection, for each connection.
+const WAITING_PER_CONNECTION: usize = 16;
+/// Requests that may wait for an order to settle.
+const LONG_POLLS_MAX: usize = 256;
+/// How long a read may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the server works on one statement.
+const STATEMENT_TIMEOUT: &str = "2s";
+/// How long until a server that does not even refuse is given up.
+const READ_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The read side; cheap to clone.
+#[derive(Clone)]
+pub struct Reads {
+    runtime: Handle,
+    pool: PgPool,
+    places: Arc<Semaphore>,
+    long_polls: Arc<Semaphore>,
+    /// Ends long polls early.
+    stop: CancellationToken,
+    refused: Counter,
+    errors: Counter,
+}
+
+impl Reads {
+    /// A read side on the calling runtime. It connects when the first read
+    /// comes, so the gateway starts without a database.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub fn new(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(config.read_url())
+            .context("the database URL for reads is not one of PostgreSQL")?
+            .application_name("ordermill-ingest")
+            .options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("default_transaction_read_only", "on"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.read_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        let waiting = config.read_connections as usize * (1 + WAITING_PER_CONNECTION);
+        Ok(Self {
+            runtime: Handle::current(),
+            pool,
+            places: Arc::new(Semaphore::new(waiting)),
+            long_polls: Arc::new(Semaphore::new(LONG_POLLS_MAX)),
+            stop,
+            refused: metrics::counter!(READS_REFUSED),
+            errors: metrics::counter!(READ_ERRORS),
+        })
+    }
+
+    /// Answers a reading route.
+    pub async fn answer(&self, route: Route, query: Option<&str>) -> Result<Reply, Problem> {
+        let reads = self.clone();
+        let query = query.map(str::to_owned);
+        // The worker only waits; statements and rows are the other runtime's.
+        let read = self.runtime.spawn(async move { reads.read(route, query.as_deref()).await });
+        read.await.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the read ended early")))
+    }
+
+    async fn read(&self, route: Route, query: Option<&str>) -> Result<Reply, Problem> {
+        match route {
+            Route::GetOrder(id) => {
+                let query = Query::parse(query, &["wait"])?;
+                let wait = wait::duration(&query)?;
+                self.order(id, wait).await
+            }
+            Route::ListOrders => {
+                let query = orders::ListQuery::parse(query)?;
+                let page = self.guarded(orders::page(&self.pool, &query)).await?;
+                page.into_reply()
+            }
+            Route::GetStock(sku) => {
+                Query::parse(query, &[])?;
+                match self.guarded(stock::find(&self.pool, sku.as_str())).await? {
+                    Some(level) => reply::ok(&level),
+                    None => Err(not_found(format!("no stock of {sku} was ever recorded"))),
+                }
+            }
+            Route::GetSales => {
+                let query = sales::SalesQuery::parse(query)?;
+                reply::ok(&self.guarded(sales::list(&self.pool, &query)).await?)
+            }
+            Route::PlaceOrder
+            | Route::CancelOrder(_)
+            | Route::ShipOrder(_)
+            | Route::AdjustStock(_) => Err(Problem::new(Kind::Internal, "not a read")),
+        }
+    }
+
+    async fn order(&self, id: OrderId, wait: Option<Duration>) -> Result<Reply, Problem> {
+        let look = || self.guarded(orders::find(&self.pool, id));
+        let found = match wait {
+            None => look().await?,
+            Some(patience) => {
+                let _permit = self.permit(&self.long_polls)?;
+                wait::until_settled(look, patience, &self.stop).await?
+            }
+        };
+        match found {
+            Some(order) => reply::ok(&order),
+            None => Err(wait::unknown_order(id, Timestamp::now())),
+        }
+    }
+
+    /// Runs one statement under the limits that keep reads bounded.
+    async fn guarded<T>(
+        &self,
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Problem> {
+        let _permit = self.permit(&self.places)?;
+        let outcome = tokio::time::timeout(READ_TIMEOUT, statement).await;
+        let error = match outcome {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer".to_owned(),
+        };
+        self.errors.increment(1);
+        tracing::warn!(error, "read failed");
+        Err(Problem::new(Kind::ReadsAway, "orders are still taken; ask again later"))
+    }
+
+    fn permit(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(places).try_acquire_owned().map_err(|_| {
+            self.refused.increment(1);
+            Problem::new(Kind::ReadsAway, "too many reads are waiting; ask again later")
+        })
+    }
+}
+
+fn not_found(detail: String) -> Problem {
+    Problem::new(Kind::NotFound, detail)
+}
+
+/// A time of the database as JSON shows it.
+fn time(epoch_millis: i64) -> Option<String> {
+    Timestamp::from_millisecond(epoch_millis).ok().map(|time| format!("{time:.3}"))
+}
