@@ -23,7 +23,7 @@ const fn known(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every name, in the order `cargo stack env` prints them.
-pub const KNOWN: [Known; 13] = [
+pub const KNOWN: [Known; 14] = [
     known("KAFKA_BROKERS", "127.0.0.1:9092", "bootstrap servers, comma-separated"),
     known(
         "DATABASE_URL",
@@ -40,7 +40,19 @@ pub const KNOWN: [Known; 13] = [
     known("PROCESSOR_ADMIN_LISTEN", "127.0.0.1:9081", "health and metrics of the processor"),
     known("NOTIFIER_ADMIN_LISTEN", "127.0.0.1:9082", "health and metrics of the notifier"),
     known("INGEST_URL", "http://127.0.0.1:8080", "where loadgen and the demo send orders"),
+    known("RUST_LOG", "info", "levels of the logs, as tracing understands them"),
     known("LOG_FORMAT", "text", "text or json"),
+];
+
+/// Variables of docker-compose.yml: the ports that are published on 127.0.0.1.
+pub const PUBLISHED: [(&str, u16); 7] = [
+    ("KAFKA_PORT", 9092),
+    ("POSTGRES_PORT", 5432),
+    ("KAFKA_UI_PORT", 8085),
+    ("INGEST_PORT", 8080),
+    ("INGEST_ADMIN_PORT", 9080),
+    ("PROCESSOR_ADMIN_PORT", 9081),
+    ("NOTIFIER_ADMIN_PORT", 9082),
 ];
 
 /// The topic variables and how many partitions each topic gets when it is created.

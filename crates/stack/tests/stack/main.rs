@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod broker;
 #[cfg(test)]
+mod compose_file;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod refusals;
