@@ -9,6 +9,9 @@ create table partition_progress (
     next_offset   bigint not null default 0,
     -- No record below has work left over (an unanswered charge or refund).
     resume_offset bigint not null default 0,
+    -- Counts the owner's commits; reading it back tells whether a commit whose
+    -- answer was lost took place.
+    commit_seq    bigint not null default 0,
     owner         text,
     updated_at    timestamptz not null default now(),
     primary key (topic, partition),

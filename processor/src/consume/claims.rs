@@ -1,0 +1,105 @@
+//! Claiming lanes: raises the epoch, so that the last owner's transactions
+//! change nothing from here on, and learns where to read on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use service::backoff::Backoff;
+use sqlx::{Connection, PgConnection, Row};
+
+use crate::lane::{Claim, LaneId, Tenure};
+use crate::store::Database;
+use crate::store::sqlstate::{Remedy, remedy};
+
+/// A rebalance waits for this; it is well below `max.poll.interval.ms`, after
+/// which the group would go on without us.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Claims lanes for one process.
+pub struct Claims {
+    database: Database,
+    owner: String,
+    connection: Option<PgConnection>,
+}
+
+impl Claims {
+    /// Claims for this process, which calls itself `owner` in the tables.
+    pub fn new(database: Database, owner: String) -> Self {
+        Self { database, owner, connection: None }
+    }
+
+    /// Claims a lane. `lowest` is asked for the first offset of the log when
+    /// nobody has claimed the lane before.
+    ///
+    /// # Errors
+    /// PostgreSQL was away for longer than the deadline, or refuses us.
+    pub async fn claim(&mut self, lane: LaneId, lowest: impl Fn() -> i64) -> anyhow::Result<Claim> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        let give_up_at = Instant::now() + DEADLINE;
+        loop {
+            match self.try_claim(lane, &lowest).await {
+                Ok(claim) => return Ok(claim),
+                Err(error) if matches!(remedy(&error), Remedy::Stop | Remedy::Bisect) => {
+                    return Err(error).context(
+                        "cannot claim a partition; is the schema migrated (processor migrate)?",
+                    );
+                }
+                Err(error) if Instant::now() >= give_up_at => {
+                    return Err(error)
+                        .with_context(|| format!("cannot claim {lane} within {DEADLINE:?}"));
+                }
+                Err(error) => {
+                    tracing::warn!(%lane, %error, "cannot claim yet, trying again");
+                    self.connection = None;
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
+            }
+        }
+    }
+
+    async fn try_claim(
+        &mut self,
+        lane: LaneId,
+        lowest: &impl Fn() -> i64,
+    ) -> Result<Claim, sqlx::Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.database.connect().await?,
+        };
+        let mut transaction = connection.begin().await?;
+        let topic = self.database.topic(lane);
+        let known: Option<i64> = sqlx::query_scalar(
+            "select next_offset from partition_progress where topic = $1 and partition = $2 for no key update",
+        )
+        .bind(topic)
+        .bind(lane.partition)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let start = known.unwrap_or_else(lowest);
+        let row = sqlx::query(
+            "insert into partition_progress as p (topic, partition, epoch, next_offset, resume_offset, owner) \
+             values ($1, $2, 1, $3, $3, $4) \
+             on conflict (topic, partition) do update \
+                 set epoch = p.epoch + 1, owner = excluded.owner, updated_at = now() \
+             returning epoch, next_offset, resume_offset, commit_seq",
+        )
+        .bind(topic)
+        .bind(lane.partition)
+        .bind(start)
+        .bind(&self.owner)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let claim = Claim {
+            lane,
+            epoch: row.try_get(0)?,
+            next_offset: row.try_get(1)?,
+            resume_offset: row.try_get(2)?,
+            commit_seq: row.try_get(3)?,
+            tenure: Arc::new(Tenure::default()),
+        };
+        transaction.commit().await?;
+        self.connection = Some(connection);
+        Ok(claim)
+    }
+}

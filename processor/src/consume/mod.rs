@@ -1,0 +1,10 @@
+//! Reading Kafka: one consumer on one thread that never blocks on anything but
+//! Kafka itself, and claims in PostgreSQL for every partition it is assigned.
+
+mod assignment;
+mod claims;
+mod poll_loop;
+mod stash;
+
+pub use claims::Claims;
+pub use poll_loop::{PollConfig, PollLoop};

@@ -1,0 +1,369 @@
+//! The poll loop: copies records out of librdkafka and hands each to the worker
+//! of its lane. It never waits for a worker: a full queue fills the lane's
+//! stash, a full stash pauses the partition, and polling goes on.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use contract::topic::Topics;
+use foldhash::fast::FixedState;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio_util::sync::CancellationToken;
+
+use super::Claims;
+use super::assignment::{Assignment, Change};
+use super::stash::{Flow, Stash};
+use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source};
+use crate::metrics::PollMetrics;
+use crate::store::Database;
+use crate::work::{QueueFull, Task, WorkQueue};
+
+/// How long one poll waits for a record.
+const POLL_WAIT: Duration = Duration::from_millis(50);
+/// The same while some lane holds records back.
+const POLL_WAIT_STASHED: Duration = Duration::from_millis(2);
+/// Records between two looks at everything else.
+const BURST: usize = 500;
+/// How often Kafka hears how far PostgreSQL is.
+const HINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long leaving the group may take.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the poll loop needs.
+pub struct PollConfig {
+    /// Kafka.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// The topics.
+    pub topics: Topics,
+}
+
+/// The loop.
+pub struct PollLoop {
+    consumer: BaseConsumer<Assignment>,
+    topics: Topics,
+    workers: Vec<WorkQueue>,
+    lanes: HashMap<LaneId, LaneFeed, FixedState>,
+    metrics: PollMetrics,
+    hinted_at: Instant,
+}
+
+struct LaneFeed {
+    claim: Claim,
+    /// The next offset to hand over; anything below was handed over already.
+    expected: i64,
+    stash: Stash,
+    hinted: i64,
+}
+
+impl PollLoop {
+    /// Joins the group. Must be called inside a runtime, which serves the claims.
+    ///
+    /// # Errors
+    /// librdkafka refuses the configuration.
+    pub fn new(
+        config: &PollConfig,
+        database: Database,
+        claims: Claims,
+        workers: Vec<WorkQueue>,
+    ) -> anyhow::Result<Self> {
+        let context = Assignment::new(tokio::runtime::Handle::current(), database, claims);
+        let mut settings =
+            service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);
+        // We always say where to read; a place that is gone must stop us, not
+        // move us.
+        settings.set("auto.offset.reset", "error");
+        let consumer: BaseConsumer<Assignment> =
+            settings.create_with_context(context).context("cannot make a Kafka consumer")?;
+        consumer
+            .subscribe(&[&config.topics.orders, &config.topics.stock])
+            .context("cannot subscribe to the input topics")?;
+        Ok(Self {
+            consumer,
+            topics: config.topics.clone(),
+            workers,
+            lanes: HashMap::default(),
+            metrics: PollMetrics::new(),
+            hinted_at: Instant::now(),
+        })
+    }
+
+    /// Polls until `stop`, then keeps its membership until `drained`, leaves the
+    /// group and returns.
+    ///
+    /// # Errors
+    /// A partition cannot be claimed, records are gone from the log, or the
+    /// consumer met a fatal error.
+    pub fn run(
+        mut self,
+        stop: &CancellationToken,
+        drained: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        while !stop.is_cancelled() {
+            self.burst(stop)?;
+            self.feed_workers();
+            self.pause_and_resume()?;
+            self.hint(false);
+        }
+        self.pause_all();
+        while !drained.is_cancelled() {
+            // Membership needs polling; nothing new is fetched while paused.
+            if let Some(Ok(_late)) = self.consumer.poll(POLL_WAIT) {}
+            self.take_changes()?;
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn burst(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let stashed = self.lanes.values().any(|feed| !feed.stash.is_empty());
+        let mut wait = if stashed { POLL_WAIT_STASHED } else { POLL_WAIT };
+        for _ in 0..BURST {
+            let polled = match self.consumer.poll(wait) {
+                None => None,
+                Some(Ok(message)) => {
+                    let source = self.source(message.topic());
+                    source.map(|source| {
+                        copy(&message, LaneId { source, partition: message.partition() })
+                    })
+                }
+                Some(Err(error)) => {
+                    self.judge(&error)?;
+                    None
+                }
+            };
+            // A rebalance inside poll comes before the record after it.
+            self.take_changes()?;
+            let Some(record) = polled else { break };
+            self.hand_over(record);
+            if stop.is_cancelled() {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        for worker in &self.workers {
+            worker.wake();
+        }
+        Ok(())
+    }
+
+    fn source(&self, topic: &str) -> Option<Source> {
+        if topic == self.topics.orders {
+            Some(Source::Orders)
+        } else if topic == self.topics.stock {
+            Some(Source::Stock)
+        } else {
+            None
+        }
+    }
+
+    fn hand_over(&mut self, record: Record) {
+        self.metrics.polled.increment(1);
+        let lane = record.lane;
+        let Some(feed) = self.lanes.get_mut(&lane) else { return };
+        if record.offset < feed.expected {
+            return;
+        }
+        // Offsets may be missing from a log (compaction, transaction markers),
+        // so a step of more than one is no loss; retention is caught by the
+        // consumer itself, which finds its offset gone.
+        feed.expected = record.offset + 1;
+        let size = record.size();
+        let task = Task::Record(record);
+        if !feed.stash.is_empty() {
+            return feed.stash.push(task, size);
+        }
+        if let Err(QueueFull(task)) = worker_of(&self.workers, lane).try_put(task) {
+            feed.stash.push(task, size);
+        }
+    }
+
+    fn take_changes(&mut self) -> anyhow::Result<()> {
+        while let Some(change) = self.consumer.context().next_change() {
+            match change {
+                Change::Assigned(claim) => self.assigned(claim),
+                Change::Revoked(lane) => self.revoked(lane),
+                Change::Failed(error) => return Err(error),
+            }
+            self.metrics.rebalances.increment(1);
+            self.metrics.assigned.set(self.lanes.len() as f64);
+        }
+        Ok(())
+    }
+
+    fn assigned(&mut self, claim: Claim) {
+        let lane = claim.lane;
+        let mut stash = Stash::default();
+        let expected = claim.next_offset;
+        if let Err(QueueFull(task)) =
+            worker_of(&self.workers, lane).try_put(Task::Claimed(claim.clone()))
+        {
+            stash.push(task, 0);
+        }
+        self.lanes.insert(lane, LaneFeed { claim, expected, stash, hinted: -1 });
+        // A partition that was paused when it left is still paused when it
+        // comes back.
+        if let Err(error) = self.consumer.resume(&self.list(lane)) {
+            tracing::warn!(%lane, %error, "cannot resume");
+        }
+    }
+
+    fn revoked(&mut self, lane: LaneId) {
+        let Some(feed) = self.lanes.remove(&lane) else { return };
+        feed.claim.tenure.end();
+        // When there is no room the worker learns it from the tenure, and drops
+        // the lane when it is claimed again.
+        let _full = worker_of(&self.workers, lane).try_put(Task::Revoked(lane));
+        tracing::info!(%lane, "partition revoked");
+    }
+
+    fn feed_workers(&mut self) {
+        for (lane, feed) in &mut self.lanes {
+            let worker = worker_of(&self.workers, *lane);
+            feed.stash.drain(|task| worker.try_put(task).map_err(|QueueFull(task)| task));
+        }
+    }
+
+    fn pause_and_resume(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let flows: Vec<_> =
+            self.lanes.iter_mut().map(|(lane, feed)| (*lane, feed.stash.flow(now))).collect();
+        for (lane, flow) in flows {
+            let list = self.list(lane);
+            match flow {
+                Flow::Keep => continue,
+                Flow::Pause => self.consumer.pause(&list),
+                Flow::Resume => self.consumer.resume(&list),
+            }
+            .with_context(|| format!("cannot pause or resume {lane}"))?;
+        }
+        self.metrics
+            .paused
+            .set(self.lanes.values().filter(|feed| feed.stash.is_paused()).count() as f64);
+        Ok(())
+    }
+
+    fn pause_all(&self) {
+        for lane in self.lanes.keys() {
+            // A partition that cannot be paused is read in vain, not wrongly.
+            let _harmless = self.consumer.pause(&self.list(*lane));
+        }
+    }
+
+    /// Tells Kafka how far PostgreSQL is, for lag tools. Never the other way.
+    fn hint(&mut self, last: bool) {
+        if !last && self.hinted_at.elapsed() < HINT_INTERVAL {
+            return;
+        }
+        self.hinted_at = Instant::now();
+        let mut list = TopicPartitionList::new();
+        for (lane, feed) in &mut self.lanes {
+            let committed = feed.claim.tenure.committed();
+            if committed > feed.hinted && committed > 0 {
+                feed.hinted = committed;
+                let topic = topic_of(&self.topics, *lane);
+                let _unique =
+                    list.add_partition_offset(topic, lane.partition, Offset::Offset(committed));
+            }
+        }
+        if list.count() > 0 {
+            let mode = if last { CommitMode::Sync } else { CommitMode::Async };
+            if let Err(error) = self.consumer.commit(&list, mode) {
+                tracing::debug!(%error, "offset hint not committed");
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        self.hint(true);
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + LEAVE_DEADLINE;
+        while !self.lanes.is_empty() && Instant::now() < deadline {
+            if let Some(Ok(_late)) = self.consumer.poll(POLL_WAIT) {}
+            if self.take_changes().is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Errors of librdkafka are news, not orders: it mends most by itself.
+    fn judge(&self, error: &KafkaError) -> anyhow::Result<()> {
+        self.metrics.errors.increment(1);
+        if let Some((code, reason)) = self.consumer.client().fatal_error() {
+            bail!("the Kafka consumer met a fatal error ({code}): {reason}");
+        }
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            bail!("{}", self.name_the_gap());
+        }
+        tracing::warn!(%error, "kafka");
+        Ok(())
+    }
+
+    /// Says which records are gone, for the person who has to decide.
+    fn name_the_gap(&self) -> String {
+        let mut gaps = Vec::new();
+        for (lane, feed) in &self.lanes {
+            let topic = topic_of(&self.topics, *lane);
+            match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
+                Ok((low, high)) if feed.expected < low || feed.expected > high => {
+                    gaps.push(format!(
+                        "{topic}/{} stands at offset {} but the log holds {low}..{high}",
+                        lane.partition, feed.expected
+                    ));
+                }
+                _ => {}
+            }
+        }
+        format!(
+            "records that were not processed are gone from the log: {}; restore the topic, or accept the loss by \
+             setting partition_progress.next_offset by hand",
+            if gaps.is_empty() {
+                "the broker does not say which".to_owned()
+            } else {
+                gaps.join(", ")
+            }
+        )
+    }
+
+    fn list(&self, lane: LaneId) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic_of(&self.topics, lane), lane.partition);
+        list
+    }
+}
+
+fn topic_of(topics: &Topics, lane: LaneId) -> &str {
+    match lane.source {
+        Source::Orders => &topics.orders,
+        Source::Stock => &topics.stock,
+    }
+}
+
+/// A lane stays with one worker, so its records keep their order.
+fn worker_of(workers: &[WorkQueue], lane: LaneId) -> &WorkQueue {
+    &workers[lane.partition.unsigned_abs() as usize % workers.len()]
+}
+
+/// Copies a record. Header names that are not UTF-8 make the client library
+/// panic; such a header is left out, and its record judged by the rest.
+fn copy(message: &BorrowedMessage<'_>, lane: LaneId) -> Record {
+    let (key, value) = (message.key(), message.payload());
+    let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + 256;
+    let mut builder = RecordBuilder::new(lane, message.offset(), size);
+    builder.content(key, value);
+    if let Some(headers) = message.headers() {
+        for n in 0..headers.count() {
+            let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(n)));
+            if let Ok(Some(header)) = header {
+                builder.header(header.key, header.value);
+            }
+        }
+    }
+    builder.build()
+}

@@ -1,0 +1,66 @@
+//! `processor`: turns the orders of the log into exactly one outcome each.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use processor::config::RunArgs;
+use service::admin::{self, Admin};
+use service::args::DatabaseArgs;
+use service::health::Health;
+use service::{shutdown, telemetry};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Turns the orders of the log into exactly one outcome each: stock reserved,
+/// payment taken, analytics counted, events published.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  processor migrate && processor run\n  eval \"$(cargo stack env)\"; processor run --workers 2\n  processor config\n\n\
+                  Exit codes: 0 stopped after a drain, 1 a failure, 2 wrong usage, 130 a second signal"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Process orders until stopped
+    Run(RunArgs),
+    /// Bring the database to the current schema
+    Migrate(DatabaseArgs),
+    /// Print the effective configuration, secrets left out
+    Config(RunArgs),
+}
+
+fn main() -> ExitCode {
+    telemetry::init_logs();
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return shutdown::report(Err(error.into())),
+        };
+    let outcome = runtime.block_on(execute(Cli::parse().command));
+    // The consumer's last goodbye may hang on a dead broker; nothing is owed it.
+    runtime.shutdown_background();
+    shutdown::report(outcome)
+}
+
+async fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Migrate(database) => Ok(sql::migrate(&database.database_url).await?),
+        Command::Config(args) => {
+            args.check()?;
+            println!("{}", args.describe());
+            Ok(())
+        }
+        Command::Run(args) => {
+            args.check()?;
+            let admin = Admin { health: Health::default(), metrics: telemetry::install_metrics()? };
+            let listener = admin::bind(args.admin_listen, "the admin port").await?;
+            processor::pipeline::run(args, listener, admin, shutdown::on_signal()?).await
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Taking payment: a port with two providers, a circuit breaker before them and
+//! a cashier who asks until there is an answer.
+//!
+//! The order id is the provider's idempotency key. Asking again after a
+//! time-out, a crash or a change of owner never charges twice.
+
+mod breaker;
+mod cashier;
+mod http;
+mod simulator;
+
+use std::time::Duration;
+
+use contract::{Amount, DeclineReason, OrderId};
+
+pub use breaker::{Admission, Breaker, BreakerConfig, BreakerState};
+pub(crate) use cashier::gauge as breaker_gauge;
+pub use cashier::{Cashier, CashierConfig};
+pub use http::HttpProvider;
+pub use simulator::{Simulator, SimulatorConfig};
+
+/// The provider's answer to a charge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The money is there.
+    Captured,
+    /// The provider said no; asking again gives the same answer.
+    Declined(DeclineReason),
+}
+
+/// No answer. The charge may have taken place.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("payment provider gave no answer: {0}")]
+pub struct NoAnswer(pub String);
+
+/// Who takes the money.
+pub enum Provider {
+    /// In this process, seeded: for demos, tests and benchmarks.
+    Simulator(Simulator),
+    /// Over HTTP.
+    Http(HttpProvider),
+}
+
+impl Provider {
+    /// Asks for a charge.
+    pub(crate) async fn charge(
+        &self,
+        order_id: OrderId,
+        amount: Amount,
+    ) -> Result<Verdict, NoAnswer> {
+        match self {
+            Self::Simulator(simulator) => simulator.charge(order_id).await,
+            Self::Http(http) => http.charge(order_id, amount).await,
+        }
+    }
+
+    /// Asks that nothing is kept: refunds what was captured, voids what was not.
+    pub(crate) async fn refund(&self, order_id: OrderId, amount: Amount) -> Result<(), NoAnswer> {
+        match self {
+            Self::Simulator(simulator) => simulator.refund(order_id).await,
+            Self::Http(http) => http.refund(order_id, amount).await,
+        }
+    }
+}
+
+/// How long one question may take.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    answer: impl Future<Output = Result<T, NoAnswer>>,
+) -> Result<T, NoAnswer> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(NoAnswer(format!("nothing within {deadline:?}"))),
+    }
+}

@@ -1,0 +1,12 @@
+//! Publishing: from memory right after the commit that wrote the outbox row;
+//! the row is retired once the broker has acknowledged every event in it.
+//!
+//! A lane publishes in the order of its commits. When a delivery fails or the
+//! producer dies, everything unacknowledged is sent again in that order: a
+//! duplicate that consumers can tell by its id, never a loss or a reversal.
+
+mod lane;
+mod producer;
+
+pub use lane::{LanePublisher, Parcel};
+pub use producer::Producer;

@@ -1,0 +1,206 @@
+//! The producer of a process: one librdkafka client, replaced when it dies.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use contract::header;
+use rdkafka::ClientContext;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use tokio::sync::Notify;
+
+use super::Parcel;
+use crate::decide::EventOut;
+use crate::lane::Record;
+
+/// Acknowledgements of one parcel.
+pub(super) struct Receipt {
+    missing: AtomicUsize,
+    failed: AtomicBool,
+    wake: Arc<Notify>,
+}
+
+/// What became of a parcel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Delivery {
+    UnderWay,
+    Acknowledged,
+    Failed,
+}
+
+impl Receipt {
+    pub(super) fn new(events: usize, wake: Arc<Notify>) -> Arc<Self> {
+        let missing = AtomicUsize::new(events);
+        Arc::new(Self { missing, failed: AtomicBool::new(false), wake })
+    }
+
+    pub(super) fn delivery(&self) -> Delivery {
+        if self.failed.load(Ordering::Acquire) {
+            Delivery::Failed
+        } else if self.missing.load(Ordering::Acquire) == 0 {
+            Delivery::Acknowledged
+        } else {
+            Delivery::UnderWay
+        }
+    }
+
+    fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+}
+
+struct Acknowledger;
+
+impl ClientContext for Acknowledger {}
+
+impl ProducerContext for Acknowledger {
+    type DeliveryOpaque = Arc<Receipt>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
+        match result {
+            Ok(_) => {
+                if receipt.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    receipt.wake.notify_one();
+                }
+            }
+            Err((error, _)) => {
+                tracing::warn!(%error, "an event was not delivered, its lane sends it again");
+                receipt.fail();
+            }
+        }
+    }
+}
+
+type Client = ThreadedProducer<Acknowledger>;
+
+/// Sends events and dead letters.
+pub struct Producer {
+    client: ArcSwap<Client>,
+    config: rdkafka::ClientConfig,
+    events_topic: String,
+    dlq_topic: String,
+}
+
+impl Producer {
+    /// A producer for these topics.
+    ///
+    /// # Errors
+    /// librdkafka refuses the configuration.
+    pub fn new(brokers: &str, events_topic: &str, dlq_topic: &str) -> anyhow::Result<Self> {
+        let mut config = service::kafka::producer(brokers, "ordermill-processor");
+        config
+            // Never give up: an event given up and sent again later would stand
+            // behind its successors. Fatal errors end the client instead.
+            .set("message.timeout.ms", "0")
+            // Events come in batches already; a little waiting fills requests.
+            .set("linger.ms", "5")
+            .set("queue.buffering.max.messages", "200000")
+            .set("queue.buffering.max.kbytes", "131072");
+        let client = ArcSwap::from_pointee(connect(&config)?);
+        Ok(Self { client, config, events_topic: events_topic.into(), dlq_topic: dlq_topic.into() })
+    }
+
+    /// Hands a parcel to librdkafka. A queue without room fails the receipt: the
+    /// lane tries again.
+    pub(super) fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
+        let client = self.client.load();
+        let sent = match parcel {
+            Parcel::Events(_, events) => {
+                events.iter().try_for_each(|event| self.send_event(&client, event, receipt))
+            }
+            Parcel::Dead(letters) => letters.iter().try_for_each(|(record, code, message)| {
+                self.send_dead(&client, record, (code, message), receipt)
+            }),
+        };
+        if sent.is_err() {
+            receipt.fail();
+        }
+    }
+
+    /// Replaces a client that met a fatal error. Several callers replace it once.
+    ///
+    /// # Errors
+    /// No new client can be made.
+    pub(super) fn revive(&self) -> anyhow::Result<()> {
+        let current = self.client.load_full();
+        if let Some((code, reason)) = current.client().fatal_error() {
+            tracing::error!(%code, %reason, "the producer died, starting a new one");
+            metrics::counter!("producer_restarts_total").increment(1);
+            let fresh = Arc::new(connect(&self.config)?);
+            self.client.compare_and_swap(&current, fresh);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything handed over is acknowledged, at most this long.
+    pub fn flush(&self, deadline: Duration) -> bool {
+        self.client.load().flush(deadline).is_ok()
+    }
+
+    fn send_event(
+        &self,
+        client: &Client,
+        event: &EventOut,
+        receipt: &Arc<Receipt>,
+    ) -> Result<(), ()> {
+        let headers = OwnedHeaders::new_with_capacity(7)
+            .insert(text(header::SPEC_VERSION, header::SPEC_VERSION_VALUE))
+            .insert(text(header::ID, &event.id))
+            .insert(text(header::SOURCE, "/processor"))
+            .insert(text(header::TYPE, event.kind))
+            .insert(text(header::TIME, &event.time))
+            .insert(text(header::SUBJECT, &event.subject))
+            .insert(text(header::CONTENT_TYPE, header::JSON));
+        let record = BaseRecord::with_opaque_to(&self.events_topic, receipt.clone())
+            .key(&event.subject)
+            .payload(&event.data)
+            .headers(headers);
+        client.send(record).map_err(|_| ())
+    }
+
+    fn send_dead(
+        &self,
+        client: &Client,
+        record: &Record,
+        (code, message): (&str, &str),
+        receipt: &Arc<Receipt>,
+    ) -> Result<(), ()> {
+        let mut headers = OwnedHeaders::new();
+        for (name, value) in record.headers() {
+            let name = String::from_utf8_lossy(name);
+            headers = headers.insert(Header { key: &name, value });
+        }
+        let topic = match record.lane.source {
+            crate::lane::Source::Orders => contract::topic::ORDERS,
+            crate::lane::Source::Stock => contract::topic::STOCK,
+        };
+        headers = headers
+            .insert(text(header::DLQ_TOPIC, topic))
+            .insert(text(header::DLQ_PARTITION, &record.lane.partition.to_string()))
+            .insert(text(header::DLQ_OFFSET, &record.offset.to_string()))
+            .insert(text(header::DLQ_CODE, code))
+            .insert(text(header::DLQ_MESSAGE, message));
+        let mut dead =
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.dlq_topic, receipt.clone())
+                .headers(headers);
+        if let Some(key) = record.key() {
+            dead = dead.key(key);
+        }
+        if let Some(value) = record.value() {
+            dead = dead.payload(value);
+        }
+        client.send(dead).map_err(|_| ())
+    }
+}
+
+fn connect(config: &rdkafka::ClientConfig) -> anyhow::Result<Client> {
+    config.create_with_context(Acknowledger).context("cannot make a Kafka producer")
+}
+
+fn text<'a>(name: &'a str, value: &'a str) -> Header<'a, &'a [u8]> {
+    Header { key: name, value: Some(value.as_bytes()) }
+}

@@ -1,0 +1,95 @@
+//! A connection with server-side time-outs: futures are never cancelled, so the
+//! server is what ends a statement that takes too long.
+
+use contract::topic::Topics;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+
+use crate::lane::{LaneId, Source};
+
+/// Where the tables are and under which topic names lanes are written.
+#[derive(Clone, Debug)]
+pub struct Database {
+    options: PgConnectOptions,
+    topics: Topics,
+}
+
+impl Database {
+    /// Reads the URL.
+    ///
+    /// # Errors
+    /// It is no PostgreSQL URL.
+    pub fn new(url: &str, topics: Topics) -> Result<Self, sqlx::Error> {
+        let options: PgConnectOptions = url.parse()?;
+        Ok(Self { options: options.application_name("ordermill-processor"), topics })
+    }
+
+    /// Opens a connection for a worker.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let options = self.options.clone().options([
+            ("statement_timeout", "10s"),
+            ("lock_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "30s"),
+            // Plans for arrays of any length, made once: what the workers run is
+            // always "look up each of these keys", and updates driven from the
+            // sorted array lock rows in its order, which keeps workers from
+            // deadlocking.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+        ]);
+        PgConnection::connect_with(&options).await
+    }
+
+    /// The topic's name as written to tables.
+    pub fn topic(&self, lane: LaneId) -> &str {
+        match lane.source {
+            Source::Orders => &self.topics.orders,
+            Source::Stock => &self.topics.stock,
+        }
+    }
+
+    /// The lane of a topic name, when it is one we read.
+    pub fn source(&self, topic: &str) -> Option<Source> {
+        if topic == self.topics.orders {
+            Some(Source::Orders)
+        } else if topic == self.topics.stock {
+            Some(Source::Stock)
+        } else {
+            None
+        }
+    }
+
+    /// All topic names.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+}
+
+/// The number of commits that a lane has seen under this epoch; `None` when
+/// another owner has claimed it. Waits for a transaction that still holds the
+/// row: one whose answer was lost may not have ended yet.
+///
+/// # Errors
+/// The server cannot answer.
+pub async fn committed_seq(
+    connection: &mut PgConnection,
+    topic: &str,
+    partition: i32,
+    epoch: i64,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select commit_seq from partition_progress \
+         where topic = $1 and partition = $2 and epoch = $3 for no key update",
+    )
+    .bind(topic)
+    .bind(partition)
+    .bind(epoch)
+    .fetch_optional(connection)
+    .await
+}

@@ -1,0 +1,23 @@
+//! One worker's hold on PostgreSQL: a connection of its own, and the one
+//! transaction in which a batch has its effects.
+
+mod apply;
+mod batch;
+mod columns;
+mod connection;
+mod dead_letters;
+mod dedupe;
+mod fence;
+mod metrics;
+mod orders;
+mod outbox;
+mod payments;
+mod recover;
+mod refusals;
+pub mod sqlstate;
+mod stock;
+
+pub use apply::{Applied, ApplyError, LastSeen, apply};
+pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
+pub use connection::{Database, committed_seq};
+pub use recover::{Recovered, recover};

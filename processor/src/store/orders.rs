@@ -1,0 +1,181 @@
+//! The `orders` table: insert taken orders, step existing ones, read the ones a
+//! cancellation or shipment names.
+
+use std::collections::{HashMap, HashSet};
+
+use contract::{Amount, Currency, CustomerId, Order, OrderId, OrderStatus, Sku};
+use foldhash::fast::FixedState;
+use serde::Deserialize;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use super::columns;
+use crate::decide::{Effects, OrderState, StatusChange};
+use crate::lane::{LaneId, Source};
+
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    effects: &Effects<'_>,
+) -> Result<(), sqlx::Error> {
+    let rows = effects.taken.iter();
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into orders (order_id, customer_id, status, currency, total_minor, lines, reason, \
+                             source_partition, source_offset, created_at, updated_at) \
+         select order_id, customer_id, status::order_status, currency, total_minor, lines::jsonb, reason::jsonb, \
+                source_partition, source_offset, to_timestamp(created_ms / 1000.0), now() \
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], \
+                     $8::int[], $9::bigint[], $10::bigint[]) \
+              as u(order_id, customer_id, status, currency, total_minor, lines, reason, \
+                   source_partition, source_offset, created_ms)",
+    )
+    .bind(columns::of(rows.clone(), |taken| taken.order_id.0))
+    .bind(columns::of(rows.clone(), |taken| taken.state.customer_id.as_str()))
+    .bind(columns::of(rows.clone(), |taken| taken.state.status.as_str()))
+    .bind(columns::of(rows.clone(), |taken| taken.state.total.currency.code()))
+    .bind(columns::of(rows.clone(), |taken| taken.state.total.minor))
+    .bind(columns::of(rows.clone(), |taken| lines_json(taken.order)))
+    .bind(columns::of(rows.clone(), |taken| taken.reason.as_deref()))
+    .bind(columns::of(rows.clone(), |taken| taken.state.lane.partition))
+    .bind(columns::of(rows.clone(), |taken| taken.state.offset))
+    .bind(columns::of(rows, |taken| taken.state.created_ms))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// `[{"sku":"p-1","quantity":2,"price_minor":1000}]`; the grammar of SKUs
+/// leaves nothing to escape.
+fn lines_json(order: &Order) -> String {
+    use std::fmt::Write as _;
+
+    let mut json = String::with_capacity(2 + order.lines.len() * 56);
+    for line in &order.lines {
+        let separator = if json.is_empty() { '[' } else { ',' };
+        let (sku, quantity, price) = (&line.sku, line.quantity, line.price_minor);
+        // Writing to a string cannot fail.
+        let _infallible = write!(
+            json,
+            "{separator}{{\"sku\":\"{sku}\",\"quantity\":{quantity},\"price_minor\":{price}}}"
+        );
+    }
+    json.push(']');
+    json
+}
+
+/// Steps orders. An order that steps twice in one batch is stepped in two
+/// statements: one `UPDATE` joins each row once.
+pub(super) async fn step(
+    connection: &mut PgConnection,
+    changes: &[StatusChange],
+) -> Result<(), sqlx::Error> {
+    let mut rest: Vec<&StatusChange> = changes.iter().collect();
+    while !rest.is_empty() {
+        let mut seen = HashSet::with_capacity(rest.len());
+        let (mut round, later): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|change| seen.insert(change.order_id));
+        round.sort_unstable_by_key(|change| change.order_id);
+        step_round(connection, &round).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+async fn step_round(
+    connection: &mut PgConnection,
+    round: &[&StatusChange],
+) -> Result<(), sqlx::Error> {
+    let rows = round.iter();
+    let done = sqlx::query(
+        "update orders o set status = u.next::order_status, reason = coalesce(u.reason::jsonb, o.reason), \
+                             shipment = coalesce(u.shipment::jsonb, o.shipment), updated_at = now() \
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) \
+              as u(order_id, previous, next, reason, shipment) \
+         where o.order_id = u.order_id and o.status = u.previous::order_status",
+    )
+    .bind(columns::of(rows.clone(), |change| change.order_id.0))
+    .bind(columns::of(rows.clone(), |change| change.from.as_str()))
+    .bind(columns::of(rows.clone(), |change| change.to.as_str()))
+    .bind(columns::of(rows.clone(), |change| change.reason.as_deref()))
+    .bind(columns::of(rows, |change| change.shipment.as_deref()))
+    .execute(connection)
+    .await?;
+    if done.rows_affected() == round.len() as u64 {
+        return Ok(());
+    }
+    // The fence makes us the only writer of these orders: what we hold of them
+    // and what the table says differ, so nothing we decide can be trusted.
+    let message =
+        format!("{} of {} orders were not where they should be", done.rows_affected(), round.len());
+    Err(sqlx::Error::Configuration(message.into()))
+}
+
+const STATE_COLUMNS: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.total_minor, \
+     o.lines::text, (extract(epoch from o.created_at) * 1000)::bigint, o.source_partition, o.source_offset";
+
+/// The states of these orders, as far as they exist.
+pub(super) async fn states(
+    connection: &mut PgConnection,
+    order_ids: &[Uuid],
+) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
+    let sql = format!("select {STATE_COLUMNS} from orders o where o.order_id = any($1)");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(order_ids).fetch_all(connection).await?;
+    rows.iter().map(state).collect()
+}
+
+/// The orders of a partition that wait for their payment.
+pub(super) async fn reserved(
+    connection: &mut PgConnection,
+    partition: i32,
+    resume_offset: i64,
+) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
+    let sql = format!(
+        "select {STATE_COLUMNS} from orders o \
+         where o.source_partition = $1 and o.source_offset >= $2 and o.status = 'RESERVED'"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(partition)
+        .bind(resume_offset)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(state).collect()
+}
+
+#[derive(Deserialize)]
+struct StoredLine<'a> {
+    sku: &'a str,
+    quantity: i64,
+}
+
+fn state(row: &PgRow) -> Result<(OrderId, OrderState), sqlx::Error> {
+    let lines: String = row.try_get(5)?;
+    let lines: Vec<StoredLine<'_>> =
+        serde_json::from_str(&lines).map_err(|_| unreadable("lines"))?;
+    let mut pieces: Vec<(Sku, i64)> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let sku = Sku::parse(line.sku).ok_or_else(|| unreadable("lines"))?;
+        match pieces.iter_mut().find(|(known, _)| *known == sku) {
+            Some((_, quantity)) => *quantity += line.quantity,
+            None => pieces.push((sku, line.quantity)),
+        }
+    }
+    let currency = Currency::parse(row.try_get(3)?).ok_or_else(|| unreadable("currency"))?;
+    let state = OrderState {
+        customer_id: CustomerId::parse(row.try_get(1)?).ok_or_else(|| unreadable("customer_id"))?,
+        status: OrderStatus::parse(row.try_get(2)?).ok_or_else(|| unreadable("status"))?,
+        total: Amount { minor: row.try_get(4)?, currency },
+        pieces,
+        created_ms: row.try_get(6)?,
+        lane: LaneId { source: Source::Orders, partition: row.try_get(7)? },
+        offset: row.try_get(8)?,
+    };
+    Ok((OrderId(row.try_get(0)?), state))
+}
+
+/// The table holds what this program would never write.
+fn unreadable(column: &str) -> sqlx::Error {
+    sqlx::Error::Configuration(format!("orders.{column} holds what no processor wrote").into())
+}

@@ -1,0 +1,12 @@
+//! Workers: each owns some lanes, one thread, one connection and one
+//! transaction at a time.
+
+mod desk;
+mod intake;
+mod queue;
+mod read;
+mod unsettled;
+mod worker;
+
+pub use queue::{InboxHandle, QueueFull, Task, WorkQueue, queue};
+pub use worker::{Worker, WorkerConfig, WorkerParts};

@@ -1,0 +1,308 @@
+//! The loop of one worker: take up → commit → follow up.
+//!
+//! Everything runs on this thread: tasks from the poll loop, one transaction at
+//! a time, and the questions to the payment provider, which make progress while
+//! the transaction waits for PostgreSQL.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::OrderId;
+use contract::order::Scratch;
+use service::health::Health;
+use sqlx::PgConnection;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Task;
+use super::desk::Desk;
+use super::intake::{Pace, Waiting, pace};
+use super::queue::{Inbox, InboxHandle};
+use crate::decide::{Charge, Outcome};
+use crate::lane::{Claim, LaneId, Record};
+use crate::metrics::WorkerMetrics;
+use crate::payment::Cashier;
+use crate::publish::{Parcel, Producer};
+use crate::store::{self, Database, LastSeen, Retired};
+
+mod commit;
+mod reach;
+
+use commit::Riders;
+
+/// Bounds of one worker.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Records of one transaction.
+    pub batch_max: usize,
+    /// Time from the start of one transaction to the next, unless a full batch
+    /// waits.
+    pub commit_interval: Duration,
+    /// Orders waiting for their payment; more records are not taken meanwhile.
+    pub unsettled_max: usize,
+    /// Commits whose events the broker has not acknowledged; more records are
+    /// not taken meanwhile.
+    pub unacknowledged_max: usize,
+    /// How long answers and acknowledgements are awaited when stopping.
+    pub drain_deadline: Duration,
+}
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// Its number.
+    pub number: usize,
+    /// Its bounds.
+    pub config: WorkerConfig,
+    /// Its end of the queue.
+    pub inbox: InboxHandle,
+    /// Wakes it.
+    pub wake: Arc<Notify>,
+    /// PostgreSQL.
+    pub database: Database,
+    /// Asks for payments.
+    pub cashier: Cashier,
+    /// Publishes events.
+    pub producer: Arc<Producer>,
+    /// Whether it can do its work.
+    pub health: Health,
+    /// Ends it after a drain.
+    pub stop: CancellationToken,
+}
+
+/// A worker.
+pub struct Worker {
+    config: WorkerConfig,
+    inbox: Inbox,
+    wake: Arc<Notify>,
+    database: Database,
+    connection: Option<PgConnection>,
+    cashier: Cashier,
+    desk: Desk,
+    seen: LastSeen,
+    scratch: Scratch,
+    metrics: WorkerMetrics,
+    health: Health,
+    stop: CancellationToken,
+    /// Answers of the provider that no commit has taken yet.
+    outcomes: VecDeque<Outcome>,
+    /// Acknowledgements that no commit has taken yet, by lane.
+    retired: BTreeMap<LaneId, Retired>,
+    last_commit: Instant,
+}
+
+impl Worker {
+    /// A worker without lanes.
+    pub fn new(parts: WorkerParts) -> Self {
+        let desk = Desk::new(parts.producer, parts.wake.clone());
+        Self {
+            config: parts.config,
+            inbox: parts.inbox.0,
+            wake: parts.wake,
+            database: parts.database,
+            connection: None,
+            cashier: parts.cashier,
+            desk,
+            seen: LastSeen::default(),
+            scratch: Scratch::default(),
+            metrics: WorkerMetrics::new(parts.number),
+            health: parts.health,
+            stop: parts.stop,
+            outcomes: VecDeque::new(),
+            retired: BTreeMap::new(),
+            last_commit: Instant::now(),
+        }
+    }
+
+    /// Works until stopped; then settles and retires what is under way.
+    ///
+    /// # Errors
+    /// Something that retrying cannot mend and no record is to blame for.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        while !self.stop.is_cancelled() {
+            self.collect();
+            match self.pace() {
+                Pace::Now => {
+                    let records =
+                        if self.may_take_records() { self.take_up().await? } else { Vec::new() };
+                    self.commit(records).await?;
+                }
+                Pace::At(due) => self.wait_until(Some(due)).await,
+                Pace::Idle => self.wait_until(None).await,
+            }
+        }
+        self.drain().await
+    }
+
+    /// Commits answers and acknowledgements until none is missing. Records that
+    /// wait in the queue are left to the next owner.
+    async fn drain(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + self.config.drain_deadline;
+        loop {
+            self.collect();
+            self.commit(Vec::new()).await?;
+            let done = self.cashier.unanswered() == 0
+                && self.outcomes.is_empty()
+                && self.desk.under_way() == 0
+                && self.retired.is_empty();
+            if done || Instant::now() >= deadline {
+                tracing::info!(
+                    unanswered = self.cashier.unanswered(),
+                    unacknowledged = self.desk.under_way(),
+                    "worker drained"
+                );
+                return Ok(());
+            }
+            let step = Instant::now() + self.config.commit_interval;
+            self.wait_until(Some(step)).await;
+        }
+    }
+
+    fn collect(&mut self) {
+        self.desk.collect(&mut self.retired);
+        let room = self.config.batch_max.saturating_sub(self.outcomes.len());
+        self.outcomes.extend(self.cashier.answers(room));
+        // Answers about orders of lanes that went elsewhere are the next
+        // owner's to hear.
+        let desk = &self.desk;
+        self.outcomes.retain(|outcome| desk.lane_of(outcome).is_some_and(|lane| desk.owns(lane)));
+        self.retired.retain(|lane, _| desk.owns(*lane));
+        self.metrics.unsettled.set(self.desk.unsettled.len() as f64);
+    }
+
+    fn pace(&self) -> Pace {
+        let records = if self.may_take_records() { self.inbox.len() } else { 0 };
+        let waiting =
+            Waiting { records, outcomes: self.outcomes.len(), retired: self.retired.len() };
+        pace(
+            waiting,
+            self.config.batch_max,
+            self.last_commit,
+            self.config.commit_interval,
+            Instant::now(),
+        )
+    }
+
+    /// Back-pressure: a slow payment provider or broker stops the intake, the
+    /// queue fills, and the poll loop pauses the partitions.
+    fn may_take_records(&self) -> bool {
+        self.desk.unsettled.len() < self.config.unsettled_max
+            && self.desk.under_way() < self.config.unacknowledged_max
+    }
+
+    async fn wait_until(&mut self, due: Option<Instant>) {
+        let due = [due, self.desk.again_at()].into_iter().flatten().min();
+        let timer = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = timer => {}
+            () = self.stop.cancelled() => {}
+            answer = self.cashier.answer() => self.outcomes.extend(answer),
+        }
+    }
+
+    /// Takes tasks in order: up to a batch of records, and what the poll loop
+    /// says about lanes between them.
+    async fn take_up(&mut self) -> anyhow::Result<Vec<Record>> {
+        let mut records = Vec::new();
+        while records.len() < self.config.batch_max {
+            match self.inbox.take() {
+                Some(Task::Record(record)) => records.push(record),
+                Some(Task::Revoked(lane)) => {
+                    self.desk.drop_lane(lane);
+                    records.retain(|record: &Record| record.lane != lane);
+                }
+                Some(Task::Claimed(claim)) => {
+                    records.retain(|record| record.lane != claim.lane);
+                    self.claim(claim).await?;
+                }
+                None => break,
+            }
+        }
+        let desk = &self.desk;
+        records.retain(|record| desk.owns(record.lane));
+        Ok(records)
+    }
+
+    /// Takes a lane over: publishes what may not be published and asks again
+    /// what was not answered, before any new record of the lane.
+    async fn claim(&mut self, claim: Claim) -> anyhow::Result<()> {
+        let recovered = loop {
+            self.connect().await?;
+            let Some(connection) = self.connection.as_mut() else { continue };
+            match store::recover(connection, &self.database, &claim).await {
+                Ok(recovered) => break recovered,
+                Err(error) => self.remedy_read(error).await?,
+            }
+        };
+        tracing::info!(
+            lane = %claim.lane, epoch = claim.epoch, next_offset = claim.next_offset,
+            outbox = recovered.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
+        );
+        let owned = self.desk.claim(claim);
+        for (id, events) in recovered.outbox {
+            owned.publisher.publish(Parcel::Events(id, events));
+        }
+        if !recovered.dead.is_empty() {
+            owned.publisher.publish(Parcel::Dead(recovered.dead));
+        }
+        for (order_id, state) in recovered.reserved {
+            self.cashier.charge(Charge { order_id, amount: state.total });
+            self.desk.unsettled.add(order_id, state);
+        }
+        for refund in recovered.refunds {
+            self.cashier.refund(refund);
+        }
+        Ok(())
+    }
+
+    /// One transaction with these records and all that waits.
+    async fn commit(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
+        let outcomes: Vec<Outcome> = self.outcomes.drain(..).collect();
+        let riders = Riders { outcomes, retired: std::mem::take(&mut self.retired) };
+        if records.is_empty() && riders.outcomes.is_empty() && riders.retired.is_empty() {
+            return Ok(());
+        }
+        self.last_commit = Instant::now();
+        self.commit_all(&records, riders).await
+    }
+
+    /// Settled orders are done with; the rest of a commit's work begins.
+    fn follow_up(
+        &mut self,
+        outcomes: &[Outcome],
+        applied: store::Applied<'_>,
+        dead: Vec<(LaneId, Parcel)>,
+    ) {
+        for outcome in outcomes {
+            self.desk.unsettled.remove(outcome.order_id());
+        }
+        let effects = applied.effects;
+        let charged: std::collections::HashSet<OrderId> =
+            effects.charges.iter().map(|charge| charge.order_id).collect();
+        for taken in effects.taken {
+            if charged.contains(&taken.order_id) {
+                self.desk.unsettled.add(taken.order_id, taken.state);
+            }
+        }
+        for charge in effects.charges {
+            self.cashier.charge(charge);
+        }
+        for refund in effects.refunds {
+            self.desk.unsettled.remove(refund.order_id);
+            self.cashier.refund(refund);
+        }
+        let events =
+            applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
+        for (lane, parcel) in events.chain(dead) {
+            if let Some(owned) = self.desk.lanes.get_mut(&lane) {
+                owned.publisher.publish(parcel);
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Getting a batch committed whatever the database does: retry, reconnect, ask
+//! whether a commit took place, halve the batch around a refused record, or
+//! stop.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use service::backoff::Backoff;
+
+use super::Worker;
+use crate::decide::Outcome;
+use crate::lane::{LaneId, Record};
+use crate::publish::Parcel;
+use crate::store::sqlstate::{self, Remedy};
+use crate::store::{self, Applied, ApplyError, Batch, DeadLetter, Retired};
+use crate::work::read::{ReadBatch, read, shortened};
+
+/// Tries of one transaction before the batch is halved to shorten its locks.
+const TRIES_MAX: u32 = 8;
+
+/// What became of one transaction.
+enum Attempt {
+    Done,
+    /// Some of its lanes have another owner.
+    Fenced,
+    /// PostgreSQL refuses a value in it.
+    Refused(sqlx::Error),
+}
+
+/// What rides in a commit beside its records.
+#[derive(Default)]
+pub(super) struct Riders {
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) retired: BTreeMap<LaneId, Retired>,
+}
+
+impl Worker {
+    pub(super) async fn commit_all(
+        &mut self,
+        records: &[Record],
+        mut riders: Riders,
+    ) -> anyhow::Result<()> {
+        let mut parts: Vec<&[Record]> = vec![records];
+        while let Some(part) = parts.pop() {
+            let batch = read(part.iter().filter(|r| self.desk.owns(r.lane)), &mut self.scratch);
+            match self.commit_part(batch, &riders).await? {
+                Attempt::Done => riders = Riders::default(),
+                Attempt::Fenced => {
+                    self.drop_lost_lanes().await?;
+                    self.keep_owned(&mut riders);
+                    parts.push(part);
+                }
+                Attempt::Refused(error) => match part {
+                    [] => return Err(error).context("PostgreSQL refuses a settlement"),
+                    [record] => self.bury(record, &error).await?,
+                    _ => {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        parts.extend([second, first]);
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A record that PostgreSQL refuses becomes a dead letter.
+    async fn bury(&mut self, record: &Record, error: &sqlx::Error) -> anyhow::Result<()> {
+        tracing::warn!(lane = %record.lane, offset = record.offset, %error, "record refused by the database");
+        let code = sqlstate::code(error).unwrap_or_default();
+        let message = shortened(format!("SQLSTATE {code}: {error}"));
+        let dead = vec![DeadLetter { record, code: "refused_by_database", message }];
+        let batch = ReadBatch { records: Vec::new(), dead };
+        match self.commit_part(batch, &Riders::default()).await? {
+            Attempt::Done => Ok(()),
+            // The lane went elsewhere: its next owner meets the record.
+            Attempt::Fenced => self.drop_lost_lanes().await,
+            Attempt::Refused(error) => Err(error).context("PostgreSQL refuses a dead letter"),
+        }
+    }
+
+    async fn commit_part(
+        &mut self,
+        read: ReadBatch<'_>,
+        riders: &Riders,
+    ) -> anyhow::Result<Attempt> {
+        let decided = read.records.iter().map(|(record, _)| (record.lane, record.offset));
+        let dead = read.dead.iter().map(|letter| (letter.record.lane, letter.record.offset));
+        let advances = self.desk.advances(
+            decided.chain(dead),
+            &riders.outcomes,
+            riders.retired.keys().copied(),
+        );
+        if advances.is_empty() {
+            return Ok(Attempt::Done);
+        }
+        let mut retired = Retired::default();
+        for lane in riders.retired.values() {
+            retired.outbox.extend(&lane.outbox);
+            retired.dead.extend(&lane.dead);
+        }
+        let unsettled = self.desk.unsettled.states_of(&riders.outcomes);
+        let batch = Batch {
+            advances: &advances,
+            records: &read.records,
+            dead: &read.dead,
+            outcomes: &riders.outcomes,
+            unsettled: &unsettled,
+            retired: &retired,
+        };
+        self.run_transaction(&batch).await
+    }
+
+    async fn run_transaction(&mut self, batch: &Batch<'_>) -> anyhow::Result<Attempt> {
+        let now = jiff::Timestamp::now().to_string();
+        let mut retry = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
+        loop {
+            let begun = Instant::now();
+            self.connect().await?;
+            let Some(connection) = self.connection.as_mut() else { continue };
+            let error = match store::apply(connection, &self.database, batch, &mut self.seen, &now)
+                .await
+            {
+                Ok(applied) => {
+                    self.metrics.commit.record(begun.elapsed());
+                    self.applied(batch, applied);
+                    return Ok(Attempt::Done);
+                }
+                Err(ApplyError::Fenced) => return Ok(Attempt::Fenced),
+                Err(ApplyError::Ambiguous(error, applied)) => {
+                    tracing::warn!(%error, "the answer to a commit was lost, asking whether it took place");
+                    match self.resolve(batch).await? {
+                        Resolved::Committed => {
+                            self.applied(batch, *applied);
+                            return Ok(Attempt::Done);
+                        }
+                        Resolved::NotCommitted => continue,
+                        Resolved::Lost => return Ok(Attempt::Fenced),
+                    }
+                }
+                Err(ApplyError::Database(error)) => error,
+            };
+            self.metrics.retries.increment(1);
+            match sqlstate::remedy(&error) {
+                Remedy::Retry if retry.tries() < TRIES_MAX => {
+                    tokio::time::sleep(retry.next_delay()).await;
+                }
+                Remedy::Retry if batch.records.len() > 1 => return Ok(Attempt::Refused(error)),
+                Remedy::Bisect => return Ok(Attempt::Refused(error)),
+                Remedy::Retry | Remedy::Reconnect => self.hang_up(&error).await,
+                Remedy::Stop => return Err(error).context("cannot apply a batch"),
+            }
+        }
+    }
+
+    /// Asks PostgreSQL whether the batch's commit took place.
+    async fn resolve(&mut self, batch: &Batch<'_>) -> anyhow::Result<Resolved> {
+        self.connection = None;
+        for (lane, advance) in batch.advances {
+            let claim = &advance.claim;
+            let seq = loop {
+                let database = self.database.clone();
+                self.connect().await?;
+                let Some(connection) = self.connection.as_mut() else { continue };
+                let topic = database.topic(*lane);
+                match store::committed_seq(connection, topic, lane.partition, claim.epoch).await {
+                    Ok(seq) => break seq,
+                    Err(error) => self.remedy_read(error).await?,
+                }
+            };
+            match seq {
+                Some(seq) if seq > claim.commit_seq => return Ok(Resolved::Committed),
+                Some(_) => return Ok(Resolved::NotCommitted),
+                // Somebody else claimed this lane; another one may tell.
+                None => {}
+            }
+        }
+        Ok(Resolved::Lost)
+    }
+
+    /// Brings what is kept in memory in line with a committed batch.
+    fn applied(&mut self, batch: &Batch<'_>, applied: Applied<'_>) {
+        let metrics = &self.metrics;
+        metrics.batch.record((batch.records.len() + batch.outcomes.len()) as f64);
+        metrics.orders.increment(applied.effects.taken.len() as u64);
+        metrics.settlements.increment(batch.outcomes.len() as u64);
+        metrics.duplicates.increment(applied.duplicates);
+        metrics.refused.increment(applied.effects.refusals.len() as u64);
+        metrics.dead_letters.increment(batch.dead.len() as u64);
+        for (lane, advance) in batch.advances {
+            if let Some(owned) = self.desk.lanes.get_mut(lane) {
+                owned.claim.commit_seq += 1;
+                owned.claim.next_offset = advance.next;
+                owned.claim.resume_offset = advance.resume;
+                owned.claim.tenure.set_committed(advance.next);
+            }
+        }
+        let mut dead: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
+        for DeadLetter { record, code, message } in batch.dead {
+            let letter = ((*record).clone(), (*code).to_owned(), message.clone());
+            dead.entry(record.lane).or_default().push(letter);
+        }
+        let dead = dead.into_iter().map(|(lane, letters)| (lane, Parcel::Dead(letters))).collect();
+        self.follow_up(batch.outcomes, applied, dead);
+    }
+
+    /// After a fence: finds out which lanes have another owner and lets them go.
+    async fn drop_lost_lanes(&mut self) -> anyhow::Result<()> {
+        self.metrics.fenced.increment(1);
+        let held: Vec<_> =
+            self.desk.lanes.iter().map(|(lane, owned)| (*lane, owned.claim.clone())).collect();
+        for (lane, claim) in held {
+            let seq = loop {
+                let database = self.database.clone();
+                self.connect().await?;
+                let Some(connection) = self.connection.as_mut() else { continue };
+                let topic = database.topic(lane);
+                match store::committed_seq(connection, topic, lane.partition, claim.epoch).await {
+                    Ok(seq) => break seq,
+                    Err(error) => self.remedy_read(error).await?,
+                }
+            };
+            if seq == Some(claim.commit_seq) {
+                continue;
+            }
+            anyhow::ensure!(
+                seq.is_none(),
+                "lane {lane} stands at commit {seq:?} of epoch {}, not at {}: another process uses our claim",
+                claim.epoch,
+                claim.commit_seq
+            );
+            tracing::warn!(%lane, epoch = claim.epoch, "lane has another owner, nothing of ours was written");
+            claim.tenure.end();
+            self.desk.drop_lane(lane);
+        }
+        Ok(())
+    }
+
+    fn keep_owned(&self, riders: &mut Riders) {
+        let desk = &self.desk;
+        riders.outcomes.retain(|outcome| desk.lane_of(outcome).is_some_and(|lane| desk.owns(lane)));
+        riders.retired.retain(|lane, _| desk.owns(*lane));
+    }
+}
+
+enum Resolved {
+    Committed,
+    NotCommitted,
+    /// All lanes of the batch have other owners.
+    Lost,
+}
