@@ -1,0 +1,140 @@
+//! Reads `order-events` beside the load and notes when orders settle. It takes
+//! all partitions by itself, without a consumer group, from the ends they had
+//! before the first order was sent.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use contract::event::EventType;
+use contract::header;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::{Offset, TopicPartitionList};
+use uuid::Uuid;
+
+use crate::books::SharedSettlements;
+use crate::clock::Clock;
+use crate::error::RunError;
+use crate::settlements::Settled;
+
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// A running reader of `order-events`.
+#[derive(Debug)]
+pub struct Follower {
+    settlements: SharedSettlements,
+    stop: Arc<AtomicBool>,
+    reader: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Follower {
+    /// Starts reading at the end of the topic.
+    ///
+    /// # Errors
+    /// The broker does not answer, or there is no such topic.
+    pub fn start(brokers: &str, topic: &str, clock: Clock) -> Result<Self, RunError> {
+        let consumer = assigned_to_the_ends(brokers, topic).map_err(|error| {
+            RunError::Unreachable(format!(
+                "cannot follow {topic} at {brokers}: {error:#}; is the stack up?"
+            ))
+        })?;
+        let (settlements, stop) = (SharedSettlements::default(), Arc::new(AtomicBool::new(false)));
+        let (shared, stopped) = (settlements.clone(), stop.clone());
+        let reader = std::thread::Builder::new()
+            .name("follow".to_owned())
+            .spawn(move || read(&consumer, clock, &shared, &stopped))
+            .context("cannot start the follower")?;
+        Ok(Self { settlements, stop, reader })
+    }
+
+    /// What is settled and what is not.
+    pub fn settlements(&self) -> SharedSettlements {
+        self.settlements.clone()
+    }
+
+    /// Fails when the reader ended by itself.
+    ///
+    /// # Errors
+    /// It did; [`Follower::finish`] would say why.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.reader.is_finished() {
+            bail!("the reader of order events ended early; settlements would be missing");
+        }
+        Ok(())
+    }
+
+    /// Stops reading.
+    ///
+    /// # Errors
+    /// Reading had failed.
+    pub fn finish(self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.reader.join().map_err(|_| anyhow!("the reader of order events died"))?
+    }
+}
+
+fn assigned_to_the_ends(brokers: &str, topic: &str) -> anyhow::Result<BaseConsumer> {
+    // The group is a label that the client library asks for; nobody joins it.
+    let consumer: BaseConsumer =
+        service::kafka::consumer(brokers, "loadgen", "loadgen-follow").create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+    let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    let mut assignment = TopicPartitionList::new();
+    for partition in partitions {
+        let (_, end) = consumer.fetch_watermarks(topic, partition.id(), METADATA_TIMEOUT)?;
+        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+    }
+    if assignment.count() == 0 {
+        bail!("there is no such topic");
+    }
+    consumer.assign(&assignment)?;
+    Ok(consumer)
+}
+
+fn read(
+    consumer: &BaseConsumer,
+    clock: Clock,
+    settlements: &SharedSettlements,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        match consumer.poll(POLL_TIMEOUT) {
+            None => {}
+            Some(Ok(message)) => {
+                if let Some((order_id, how)) = settlement(&message) {
+                    settlements.lock().settled(order_id, how, clock.now_ns());
+                }
+            }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                bail!("reading order events failed for good: {code}");
+            }
+            // Everything else heals by itself once the broker is back.
+            Some(Err(error)) => tracing::warn!(%error, "cannot read order events for now"),
+        }
+    }
+    Ok(())
+}
+
+fn settlement(message: &BorrowedMessage<'_>) -> Option<(Uuid, Settled)> {
+    let order_id = Uuid::try_parse_ascii(message.key()?).ok()?;
+    Some((order_id, Settled::by(event_type(message)?)?))
+}
+
+fn event_type(message: &BorrowedMessage<'_>) -> Option<EventType> {
+    let headers = message.headers()?;
+    // The binding panics on a header name that is not UTF-8. Such a record is
+    // not from our processor, so it settles nothing.
+    let find = AssertUnwindSafe(|| {
+        let mut all = (0..headers.count()).filter_map(|n| headers.try_get(n));
+        let kind = all.find(|header| header.key == header::TYPE)?;
+        EventType::parse(std::str::from_utf8(kind.value?).ok()?)
+    });
+    catch_unwind(find).unwrap_or(None)
+}

@@ -1,0 +1,68 @@
+//! What the generator itself costs: CPU time, memory, and how busy its load
+//! threads are. A generator that is at its limit measures itself.
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of this process so far, in microseconds, all threads.
+pub fn process_cpu_us() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
+}
+
+/// Peak resident memory of this process in MiB, when the kernel says.
+pub fn peak_rss_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some((kib / 102.4).round() / 10.0)
+}
+
+/// CPU use of one load thread.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadUse {
+    thread: i32,
+    cpu_ns: u64,
+}
+
+impl ThreadUse {
+    /// Of the calling thread.
+    pub fn of_this_thread() -> i32 {
+        rustix::thread::gettid().as_raw_nonzero().get()
+    }
+
+    /// Starts observing a thread of this process.
+    pub fn observe(thread: i32) -> Self {
+        Self { thread, cpu_ns: cpu_ns(thread).unwrap_or(0) }
+    }
+
+    /// The share of `wall_ns` that the thread computed since the last call.
+    pub fn share_since(&mut self, wall_ns: u64) -> f64 {
+        let Some(now) = cpu_ns(self.thread) else { return 0.0 };
+        let spent = now.saturating_sub(self.cpu_ns);
+        self.cpu_ns = now;
+        spent as f64 / wall_ns.max(1) as f64
+    }
+}
+
+/// First field of the scheduler's statistics: time on a CPU.
+fn cpu_ns(thread: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_thread_is_seen_as_busy() {
+        let mut usage = ThreadUse::observe(ThreadUse::of_this_thread());
+        let (before, start) = (process_cpu_us(), std::time::Instant::now());
+        while process_cpu_us() - before < 50_000 {
+            std::hint::black_box(0);
+        }
+        let share = usage.share_since(start.elapsed().as_nanos() as u64);
+        assert!(share > 0.0, "{share}");
+        assert!(peak_rss_mib().unwrap() > 1.0);
+    }
+}

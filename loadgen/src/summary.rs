@@ -1,0 +1,152 @@
+//! From what was gathered to the report, and to the verdict on the generator
+//! itself; pure.
+
+use crate::config::{Config, Mode};
+use crate::order_mix::Kind;
+use crate::report::{RefusalCount, Report, RunInfo};
+use crate::resources;
+use crate::schedule::Extent;
+use crate::settlements::SettledCounts;
+use crate::slo::Measured;
+use crate::watch::Watch;
+
+/// A generator saturated in more than this share of the seconds measured itself.
+const SATURATED_SECONDS_MAX: f64 = 0.05;
+
+/// What is known at the end of a run.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What was asked for.
+    pub config: &'a Config,
+    /// What was gathered.
+    pub watch: &'a Watch,
+    /// When it started.
+    pub started_at: jiff::Timestamp,
+    /// Seconds from the first intended send to the last answer.
+    pub load_s: f64,
+    /// Seconds from the last answer to the last settlement.
+    pub settle_wait_s: f64,
+    /// How orders were settled.
+    pub settled: Option<SettledCounts>,
+    /// Receipts written.
+    pub receipts: Option<u64>,
+    /// CPU time of the process during the load.
+    pub cpu_us: u64,
+    /// Whether the run was ended early.
+    pub interrupted: bool,
+}
+
+/// The report.
+pub fn report(facts: &Facts<'_>) -> Report {
+    let Facts { config, watch, load_s, interrupted, .. } = *facts;
+    let totals = &watch.totals;
+    let total = totals.total();
+    let scheduled = total.sent + totals.dropped;
+    let unanswered = total.sent - total.acknowledged - total.refused - total.failed;
+    let errors = totals.errors() + if interrupted { 0 } else { unanswered };
+    let orders = [Kind::Order, Kind::Retry].map(|kind| totals.kinds[kind as usize].acknowledged);
+    let measured = Measured {
+        accept: &totals.accept,
+        settled: watch.settled.as_ref(),
+        lag: &totals.lag,
+        error_share: errors as f64 / scheduled.max(1) as f64,
+    };
+    let invalid_because = doubts(facts);
+    Report {
+        run: run_info(config, facts.started_at),
+        elapsed_s: round(load_s),
+        scheduled,
+        sent: total.sent,
+        acknowledged: total.acknowledged,
+        refused: total.refused,
+        errors,
+        dropped: totals.dropped,
+        unanswered,
+        orders_per_s: round(orders.iter().sum::<u64>() as f64 / load_s.max(0.001)),
+        accept_ms: totals.accept.summary(),
+        service_ms: totals.service.summary(),
+        settled_ms: watch.settled.as_ref().map(crate::latency::Latency::summary),
+        settled: facts.settled,
+        settle_wait_s: facts.settled.map(|_| round(facts.settle_wait_s)),
+        schedule_lag_ms: totals.lag.summary(),
+        queued: totals.queued,
+        kinds: used_kinds(watch),
+        refusals: refusals(watch),
+        failures: totals.failures.clone(),
+        receipts: facts.receipts,
+        cpu_us_per_request: (total.sent > 0)
+            .then(|| round(facts.cpu_us as f64 / total.sent as f64)),
+        peak_rss_mib: resources::peak_rss_mib(),
+        valid: invalid_because.is_empty(),
+        invalid_because,
+        interrupted,
+        slo: config.slos.iter().map(|slo| slo.judge(measured)).collect(),
+    }
+}
+
+/// Why the figures say more about the generator than about the target.
+fn doubts(facts: &Facts<'_>) -> Vec<String> {
+    let (totals, mut doubts) = (&facts.watch.totals, Vec::new());
+    let limit_ms = facts.config.lag_limit.as_secs_f64() * 1e3;
+    if let Some(lag_ms) = totals.lag.quantile_ms(0.99).filter(|&lag_ms| lag_ms > limit_ms) {
+        doubts.push(format!(
+            "schedule lag p99 is {lag_ms:.1} ms, above {limit_ms:.0} ms: the generator got too little CPU"
+        ));
+    }
+    if totals.dropped > 0 && !facts.interrupted {
+        doubts.push(format!(
+            "{} requests were never sent: the target took too few for too long",
+            totals.dropped
+        ));
+    }
+    let (seconds, saturated) = facts.watch.saturated;
+    if saturated as f64 > seconds as f64 * SATURATED_SECONDS_MAX {
+        doubts.push(format!(
+            "a load thread was out of CPU in {saturated} of {seconds} s while requests queued; add --threads"
+        ));
+    }
+    doubts
+}
+
+fn run_info(config: &Config, started_at: jiff::Timestamp) -> RunInfo {
+    let (mode, target, connections, threads) = match &config.mode {
+        Mode::Http(http) => ("http", http.url.clone(), Some(http.connections), http.threads),
+        Mode::Direct => ("direct", config.brokers.clone(), None, 1),
+    };
+    let (duration_s, orders) = match config.extent {
+        Extent::Duration(duration) => (Some(duration.as_secs_f64()), None),
+        Extent::Orders(count) => (None, Some(count)),
+    };
+    RunInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("BUILD_COMMIT"),
+        mode,
+        target,
+        started_at: format!("{started_at:.3}"),
+        name: config.run.clone(),
+        seed: config.seed,
+        rate: config.rate,
+        arrivals: config.arrivals,
+        duration_s,
+        orders,
+        connections,
+        threads,
+    }
+}
+
+fn used_kinds(watch: &Watch) -> std::collections::BTreeMap<Kind, crate::recorder::Tally> {
+    let tallies = Kind::ALL.into_iter().map(|kind| (kind, watch.totals.kinds[kind as usize]));
+    tallies.filter(|(_, tally)| tally.sent > 0).collect()
+}
+
+fn refusals(watch: &Watch) -> Vec<RefusalCount> {
+    let all = watch.totals.refusals.iter();
+    let mut counts: Vec<_> =
+        all.map(|(refusal, &count)| RefusalCount { refusal: refusal.clone(), count }).collect();
+    counts.sort_by_key(|line| std::cmp::Reverse(line.count));
+    counts
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
