@@ -70,11 +70,11 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
-                tracing::warn!(reason, "no broker can be reached, refusing writes");
+                // The watch says so once; this comes with every failed connect.
+                tracing::debug!(reason, "all brokers are down");
                 self.availability.lost_all_brokers();
             }
             Some(RDKafkaErrorCode::Fatal) => {
-                tracing::error!(reason, "producer failed for good");
                 self.availability.suspect();
             }
             // librdkafka recovers from all others by itself.

@@ -1,0 +1,194 @@
+//! The read side, on a real PostgreSQL, and what becomes of it without one.
+
+use std::time::{Duration, Instant};
+
+use contract::OrderId;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::http::request;
+use crate::start::{Gateway, ORDER, mock};
+
+async fn insert_order(connection: &mut PgConnection, id: Uuid, status: &str, offset: i64) {
+    let reason = matches!(status, "REJECTED" | "PAYMENT_FAILED" | "CANCELLED").then_some(
+        r#"{"code":"insufficient_stock","productId":"p-1","requested":2,"available":1}"#,
+    );
+    sqlx::query(
+        "insert into orders (order_id, customer_id, status, currency, total_minor, lines, reason, \
+             source_partition, source_offset, created_at, updated_at) \
+         values ($1, 'c-1', $2::order_status, 'EUR', 7050, \
+             '[{\"sku\":\"p-1\",\"quantity\":2,\"price_minor\":3525}]', $3::jsonb, 0, $4, \
+             '2026-11-21T08:46:00.123Z', '2026-11-21T08:46:01.5Z')",
+    )
+    .bind(id)
+    .bind(status)
+    .bind(reason)
+    .bind(offset)
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn an_order_is_shown_with_its_payment_and_its_reason() {
+    let bed = testkit::bed("ingest-reads").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let mut connection = bed.connect().await;
+    let (paid, rejected) = (Uuid::now_v7(), Uuid::now_v7());
+    insert_order(&mut connection, paid, "PAID", 0).await;
+    insert_order(&mut connection, rejected, "REJECTED", 1).await;
+    let payment = "insert into payments values ($1, 'CAPTURED', 'EUR', 7050, null, now(), now())";
+    sqlx::query(payment).bind(paid).execute(&mut connection).await.unwrap();
+
+    let answer = request(gateway.http, "GET", &format!("/orders/{paid}"), "").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "orderId": paid, "customerId": "c-1", "status": "PAID", "currency": "EUR",
+            "totalPrice": 70.5, "items": [{"productId": "p-1", "quantity": 2, "price": 35.25}],
+            "payment": {"status": "CAPTURED", "amount": 70.5},
+            "createdAt": "2026-11-21T08:46:00.123Z", "updatedAt": "2026-11-21T08:46:01.500Z",
+        })
+    );
+    let answer = request(gateway.http, "GET", &format!("/orders/{rejected}"), "").await;
+    assert_eq!(answer.json()["reason"]["code"], "insufficient_stock");
+    assert_eq!(answer.json().get("payment"), None);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_order_is_not_found_and_a_young_one_may_come() {
+    let bed = testkit::bed("ingest-unknown").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let get = async |id: Uuid| request(gateway.http, "GET", &format!("/orders/{id}"), "").await;
+    let young = get(OrderId::mint().0).await;
+    assert_eq!((young.status, young.problem().as_str()), (404, "not-found"));
+    assert_eq!(young.header("retry-after"), Some("1"));
+    let old = get(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000a)).await;
+    assert_eq!((old.status, old.header("retry-after")), (404, None));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_an_order_is_answered_when_it_settles() {
+    let bed = testkit::bed("ingest-wait").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let mut connection = bed.connect().await;
+    let id = Uuid::now_v7();
+    let (address, path) = (gateway.http, format!("/orders/{id}?wait=8s"));
+    let started = Instant::now();
+    let waiter = tokio::spawn(async move { request(address, "GET", &path, "").await });
+    insert_order(&mut connection, id, "RESERVED", 0).await;
+    let short = request(gateway.http, "GET", &format!("/orders/{id}?wait=50ms"), "").await;
+    assert_eq!(short.json()["status"], "RESERVED");
+    assert!(!waiter.is_finished());
+    let paid = "update orders set status = 'PAID' where order_id = $1";
+    sqlx::query(paid).bind(id).execute(&mut connection).await.unwrap();
+    assert_eq!(waiter.await.unwrap().json()["status"], "PAID");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_newest_first_without_gap_or_repeat() {
+    let bed = testkit::bed("ingest-pages").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let mut connection = bed.connect().await;
+    let mut ids: Vec<Uuid> = Vec::new();
+    for offset in 0..25 {
+        let id = Uuid::now_v7();
+        insert_order(&mut connection, id, "RESERVED", offset).await;
+        ids.push(id);
+    }
+    ids.sort_by(|a, b| b.cmp(a));
+    let mut seen = Vec::new();
+    let mut next = Some("/orders?customerId=c-1&limit=10".to_owned());
+    while let Some(path) = next {
+        let answer = request(gateway.http, "GET", &path, "").await;
+        let page = answer.json();
+        let orders = page["orders"].as_array().unwrap();
+        assert!(orders.len() <= 10);
+        seen.extend(orders.iter().map(|o| o["orderId"].as_str().unwrap().parse::<Uuid>().unwrap()));
+        next = page["next"].as_str().map(str::to_owned);
+        let link = next.as_ref().map(|next| format!("<{next}>; rel=\"next\""));
+        assert_eq!(answer.header("link"), link.as_deref());
+    }
+    assert_eq!(seen, ids);
+    let other = request(gateway.http, "GET", "/orders?customerId=c-2", "").await;
+    assert_eq!(other.json(), json!({"orders": [], "next": null}));
+    let none = request(gateway.http, "GET", "/orders", "").await;
+    assert_eq!((none.status, none.problem().as_str()), (400, "invalid-query"));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn stock_and_sales_are_shown_in_major_units() {
+    let bed = testkit::bed("ingest-stock").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let mut connection = bed.connect().await;
+    for statement in [
+        "insert into stock values ('p-1', 5, 2, 3, 10, 4, '2026-11-21T08:46:00Z')",
+        "insert into sales_metric_shards values ('revenue_total', 'EUR', 0, 7000, 2, now())",
+        "insert into sales_metric_shards values ('revenue_total', 'EUR', 1, 50, 2, now())",
+        "insert into sales_metric_shards values ('orders_total', '', 0, 7, 0, now())",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    let stock = request(gateway.http, "GET", "/stock/p-1", "").await.json();
+    assert_eq!(
+        stock,
+        json!({"productId": "p-1", "available": 5, "reserved": 2, "sold": 3, "received": 10,
+            "lowAt": 4, "updatedAt": "2026-11-21T08:46:00.000Z"})
+    );
+    assert_eq!(request(gateway.http, "GET", "/stock/p-9", "").await.problem(), "not-found");
+    let sales =
+        request(gateway.http, "GET", "/metrics/sales?metric=revenue_total", "").await.json();
+    assert_eq!(sales["metrics"][0]["value"], 70.5);
+    let all = request(gateway.http, "GET", "/metrics/sales", "").await.json();
+    assert_eq!(all["metrics"].as_array().unwrap().len(), 2);
+    assert_eq!(all["metrics"][0]["metric"], "orders_total");
+    assert_eq!(all["metrics"][0]["value"], 7);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_database_orders_are_taken_and_reads_say_so() {
+    let mock = mock();
+    // Nothing listens on port 1 of the loopback.
+    let gateway =
+        Gateway::on_mock(&mock, &["--database-url", "postgres://nobody@127.0.0.1:1/none"]).await;
+    let id = Uuid::now_v7();
+    let answer = request(gateway.http, "GET", &format!("/orders/{id}"), "").await;
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "reads-away"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(request(gateway.http, "POST", "/orders", ORDER).await.status, 202);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn reads_that_pile_up_are_refused_and_slow_no_write() {
+    let bed = testkit::bed("ingest-pile").await;
+    let gateway = Gateway::on_bed(&bed, &["--read-connections", "1"]).await;
+    let mut connection = bed.connect().await;
+    sqlx::query("begin").execute(&mut connection).await.unwrap();
+    sqlx::query("lock table orders in access exclusive mode")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (address, path) = (gateway.http, format!("/orders/{}", Uuid::now_v7()));
+        reads.spawn(async move { request(address, "GET", &path, "").await });
+    }
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(request(gateway.http, "POST", "/orders", ORDER).await.status, 202);
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    for answer in reads.join_all().await {
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "reads-away"));
+    }
+    gateway.stop().await;
+}
