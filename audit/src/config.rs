@@ -1,0 +1,141 @@
+//! What is audited, against which receipts, and how long it may take to settle.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use contract::topic::Topics;
+use service::args::{DatabaseArgs, KafkaArgs, duration};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  clean: every invariant was judged true
+  1  findings: at least one is false
+  2  could not judge, and what was missing; also wrong usage";
+
+/// Proves from receipts, log and tables that no order was lost or counted twice.
+#[derive(Parser)]
+#[command(name = "audit", version, after_help = EXIT_CODES)]
+pub struct Args {
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The sender's receipts: CSV files as loadgen writes them
+    #[arg(
+        long,
+        env = "AUDIT_RECEIPTS",
+        value_name = "FILE",
+        num_args = 1..,
+        value_delimiter = ',',
+        required_unless_present = "without_receipts"
+    )]
+    receipts: Vec<PathBuf>,
+    /// Judge without receipts; whether every acknowledged order reached the log stays open
+    #[arg(long, env = "AUDIT_WITHOUT_RECEIPTS", conflicts_with = "receipts")]
+    without_receipts: bool,
+    /// Write the report as JSON to this file too
+    #[arg(long, env = "AUDIT_JSON", value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How long to wait for the work in progress to be finished
+    #[arg(long, env = "AUDIT_SETTLE_TIMEOUT", value_parser = duration, default_value = "60s")]
+    settle_timeout: Duration,
+    /// Do not wait: nothing runs any more, and work left over is a finding
+    #[arg(long, env = "AUDIT_AS_IS")]
+    as_is: bool,
+    /// How long processed events are remembered; the rows of older ones may be gone
+    #[arg(long, env = "AUDIT_PROCESSED_KEPT", value_parser = duration, default_value = "24h")]
+    processed_kept: Duration,
+}
+
+/// One audit.
+#[derive(Clone)]
+pub struct Config {
+    /// Kafka bootstrap servers.
+    pub brokers: String,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// PostgreSQL.
+    pub database_url: String,
+    /// What the sender says.
+    pub receipts: Receipts,
+    /// What to do about work in progress.
+    pub settle: Settle,
+    /// How long rows of `processed_events` are kept.
+    pub processed_kept: Duration,
+    /// Whether to tell how far it is.
+    pub progress: Progress,
+}
+
+/// The sender's side of the story.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Receipts {
+    /// These files.
+    Files(Vec<PathBuf>),
+    /// None, knowingly.
+    NotGiven,
+}
+
+/// What to do about work in progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Settle {
+    /// Wait for it so long, then give up.
+    Within(Duration),
+    /// Nothing runs any more: what is left over is a finding.
+    AsIs,
+}
+
+/// Whether progress is told on standard error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// A line a second.
+    Shown,
+    /// Nothing.
+    Silent,
+}
+
+impl Args {
+    /// Where the JSON report goes.
+    pub fn json(&self) -> Option<PathBuf> {
+        self.json.clone()
+    }
+
+    /// The audit that is asked for.
+    pub fn into_config(self) -> Config {
+        let topics = self.kafka.topics();
+        Config {
+            brokers: self.kafka.brokers,
+            topics,
+            database_url: self.database.database_url,
+            receipts: match self.without_receipts {
+                true => Receipts::NotGiven,
+                false => Receipts::Files(self.receipts),
+            },
+            settle: match self.as_is {
+                true => Settle::AsIs,
+                false => Settle::Within(self.settle_timeout),
+            },
+            processed_kept: self.processed_kept,
+            progress: Progress::Shown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Config, clap::Error> {
+        Args::try_parse_from(line.split(' ')).map(Args::into_config)
+    }
+
+    #[test]
+    fn receipts_are_given_or_knowingly_left_out() {
+        assert!(parse("audit").is_err());
+        assert!(parse("audit --without-receipts --receipts a.csv").is_err());
+        assert_eq!(parse("audit --without-receipts").unwrap().receipts, Receipts::NotGiven);
+        let config = parse("audit --receipts a.csv b.csv --settle-timeout 5s").unwrap();
+        assert_eq!(config.receipts, Receipts::Files(vec!["a.csv".into(), "b.csv".into()]));
+        assert_eq!(config.settle, Settle::Within(Duration::from_secs(5)));
+    }
+}

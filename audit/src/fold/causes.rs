@@ -1,0 +1,143 @@
+//! Whether those who were refused stock were refused rightly.
+//!
+//! Orders and restocks travel in different topics, so the audit cannot replay
+//! the decision. But stock that had come in well before it, less everything
+//! that any order ever took, was there whatever the order of events was.
+
+use std::collections::HashMap;
+
+use super::ledger::{Ask, Ledger};
+use super::totals::Totals;
+use crate::findings::{Findings, Sample};
+use crate::invariants::Invariant;
+
+/// A transaction's time is its beginning. No transaction of the processor takes
+/// longer, so what began so much earlier was visible.
+const CERTAINLY_BEFORE_US: i64 = 30_000_000;
+
+/// Rejected orders, with the reasons that their rows give.
+#[derive(Default, Debug)]
+pub struct Causes {
+    rejections: HashMap<u32, Rejection>,
+}
+
+#[derive(Debug)]
+struct Rejection {
+    sku: u32,
+    requested: i64,
+    available: i64,
+    decided_us: Option<i64>,
+}
+
+/// What came in of one product: times and running totals, in order of time.
+#[derive(Default)]
+struct Arrivals {
+    by_time: Vec<(i64, i128)>,
+    taken_out: i128,
+}
+
+impl Causes {
+    /// Notes that this order was rejected for this product.
+    pub fn rejected(&mut self, number: u32, sku: u32, requested: i64, available: i64) {
+        let rejection = Rejection { sku, requested, available, decided_us: None };
+        self.rejections.insert(number, rejection);
+    }
+
+    /// Notes when an order was decided.
+    pub fn decided(&mut self, number: u32, at_us: i64) {
+        if let Some(rejection) = self.rejections.get_mut(&number) {
+            rejection.decided_us = Some(at_us);
+        }
+    }
+
+    /// Judges all rejections.
+    pub fn judge(&self, ledger: &Ledger, totals: &Totals, findings: &mut Findings) {
+        let arrivals = arrivals(ledger);
+        let mut numbers: Vec<_> = self.rejections.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            let rejection = &self.rejections[&number];
+            let Some(detail) = rejection.fault(arrivals.get(&rejection.sku), totals) else {
+                continue;
+            };
+            let order = ledger.orders.get(number);
+            findings.add(Invariant::RejectedWithoutCause, || Sample {
+                id: order.id.to_string(),
+                place: Some(order.place()),
+                detail: format!("{}: {detail}", ledger.skus.name(rejection.sku)),
+            });
+        }
+    }
+}
+
+impl Rejection {
+    fn fault(&self, arrivals: Option<&Arrivals>, totals: &Totals) -> Option<String> {
+        let Self { requested, available, .. } = *self;
+        if available >= requested {
+            return Some(format!("{available} were available, {requested} requested"));
+        }
+        let received = arrivals.and_then(|a| a.by_time.last()).map_or(0, |(_, sum)| *sum);
+        if available < 0 || i128::from(available) > received {
+            return Some(format!("{available} were available, but {received} ever came in"));
+        }
+        let arrivals = arrivals?;
+        let there = arrivals.certainly_before(self.decided_us?);
+        let left = there - totals.pieces(self.sku).taken;
+        (left >= i128::from(requested)).then(|| {
+            format!("{requested} requested, and never fewer than {left} were left of {there}")
+        })
+    }
+}
+
+impl Arrivals {
+    fn certainly_before(&self, decided_us: i64) -> i128 {
+        let known = |(at_us, _): &(i64, i128)| at_us + CERTAINLY_BEFORE_US <= decided_us;
+        let count = self.by_time.partition_point(known);
+        let arrived = count.checked_sub(1).map_or(0, |last| self.by_time[last].1);
+        arrived + self.taken_out
+    }
+}
+
+fn arrivals(ledger: &Ledger) -> HashMap<u32, Arrivals> {
+    let mut all: HashMap<u32, Arrivals> = HashMap::new();
+    for request in ledger.requests.items().iter().filter(|request| request.refused.is_none()) {
+        if let Ask::Adjust(sku, pieces) = request.ask {
+            let arrivals = all.entry(sku).or_default();
+            match pieces {
+                // Without its time it counts as the last one to come.
+                1.. => {
+                    let at_us = request.processed_us.unwrap_or(i64::MAX - CERTAINLY_BEFORE_US);
+                    arrivals.by_time.push((at_us, i128::from(pieces)));
+                }
+                _ => arrivals.taken_out += i128::from(pieces),
+            }
+        }
+    }
+    for arrivals in all.values_mut() {
+        arrivals.by_time.sort_unstable();
+        let mut sum = 0;
+        for arrival in &mut arrivals.by_time {
+            sum += arrival.1;
+            arrival.1 = sum;
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_well_before_counts_and_everything_that_left() {
+        let second = 1_000_000;
+        let arrivals = Arrivals {
+            by_time: vec![(0, 10), (60 * second, 30), (90 * second, 60)],
+            taken_out: -4,
+        };
+        assert_eq!(arrivals.certainly_before(29 * second), -4);
+        assert_eq!(arrivals.certainly_before(30 * second), 6);
+        assert_eq!(arrivals.certainly_before(95 * second), 26);
+        assert_eq!(arrivals.certainly_before(120 * second), 56);
+    }
+}

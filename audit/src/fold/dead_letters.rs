@@ -1,0 +1,145 @@
+//! The table `dead_letters` and the dead letter topic against the unreadable
+//! records of the log: each there once, bytes untouched.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use contract::header;
+use contract::topic::Topics;
+
+use super::ledger::{Ledger, print_content};
+use crate::findings::{Findings, Sample};
+use crate::invariants::Invariant;
+use crate::place::{Place, Topic, of_text};
+use crate::rules::Record;
+
+/// The headers that a dead letter has on top of the record's own.
+const ADDED: [&str; 5] = [
+    header::DLQ_TOPIC,
+    header::DLQ_PARTITION,
+    header::DLQ_OFFSET,
+    header::DLQ_CODE,
+    header::DLQ_MESSAGE,
+];
+
+/// A row.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct Row<'a> {
+    pub place: Place,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a str,
+    pub code: &'a str,
+    pub published: bool,
+}
+
+/// Judges one row and notes it.
+pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
+    let sample =
+        |detail: String| move || Sample { id: row.code.to_owned(), place: Some(row.place), detail };
+    if !row.published {
+        findings.add(Invariant::DeadLetterUnpublished, sample("not published yet".to_owned()));
+    }
+    let Some(unreadable) = ledger.unreadable.get_mut(&row.place) else {
+        let detail = "no record lies there that cannot be read".to_owned();
+        return findings.add(Invariant::DeadLetterUnexpected, sample(detail));
+    };
+    unreadable.row = Some(of_text(row.code));
+    if !unreadable.defects.name(row.code) {
+        let detail = format!("what is wrong with the record: {}", unreadable.defects);
+        findings.add(Invariant::DeadLetterContent, sample(detail));
+    }
+    let intact = headers_of(row.headers).is_some_and(|headers| {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+        print_content(row.key, row.value, headers) == unreadable.content
+    });
+    if !intact && !unreadable.nameless {
+        let detail = "key, value or headers are not the record's".to_owned();
+        findings.add(Invariant::DeadLetterContent, sample(detail));
+    }
+}
+
+type HeaderList = Vec<(String, Option<Vec<u8>>)>;
+
+fn headers_of(json: &str) -> Option<HeaderList> {
+    let list: Vec<(String, Option<String>)> = serde_json::from_str(json).ok()?;
+    let decode = |(name, value): (String, Option<String>)| {
+        let value = value.map(|value| STANDARD.decode(value).ok());
+        match value {
+            Some(None) => None,
+            value => Some((name, value.flatten())),
+        }
+    };
+    list.into_iter().map(decode).collect()
+}
+
+/// Judges one record of the dead letter topic and notes it.
+pub fn judge_published(
+    ledger: &mut Ledger,
+    topics: &Topics,
+    record: &Record<'_>,
+    findings: &mut Findings,
+) {
+    let origin = origin(record, topics);
+    let sample = |detail: &'static str| {
+        let id = origin.map_or("?".to_owned(), |o| {
+            format!("{} {}/{}", o.topic.name(topics), o.partition, o.offset)
+        });
+        move || Sample { id, place: Some(record.place), detail: detail.to_owned() }
+    };
+    let unreadable = origin.and_then(|origin| ledger.unreadable.get_mut(&origin));
+    let Some(unreadable) = unreadable else {
+        let detail = "no unreadable record is its origin";
+        return findings.add(Invariant::DlqRecordUnexpected, sample(detail));
+    };
+    unreadable.published = true;
+    let headers = without_added(record);
+    let intact = print_content(record.key, record.value, headers.iter().copied());
+    if intact != unreadable.content && !unreadable.nameless {
+        let detail = "key, value or headers are not the record's";
+        findings.add(Invariant::DlqRecordContent, sample(detail));
+    }
+    let code = record.headers.text(header::DLQ_CODE).map(of_text);
+    if unreadable.row.is_some() && code != unreadable.row {
+        let detail = "another reason than in dead_letters";
+        findings.add(Invariant::DlqRecordContent, sample(detail));
+    }
+}
+
+fn origin(record: &Record<'_>, topics: &Topics) -> Option<Place> {
+    let topic = Topic::input(record.headers.text(header::DLQ_TOPIC)?, topics)?;
+    let partition = record.headers.text(header::DLQ_PARTITION)?.parse().ok()?;
+    let offset = record.headers.text(header::DLQ_OFFSET)?.parse().ok()?;
+    Some(Place { topic, partition, offset })
+}
+
+/// The record's own headers: a dead letter that was sent again and died again
+/// has the added ones twice, and the first ones are its own.
+fn without_added<'a>(record: &Record<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
+    let mut headers = record.headers.all.clone();
+    for added in ADDED {
+        if let Some(last) = headers.iter().rposition(|(name, _)| *name == added) {
+            headers.remove(last);
+        }
+    }
+    headers
+}
+
+/// After the last row and record: unreadable records that are missing.
+pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
+    let mut all: Vec<_> = ledger.unreadable.iter().collect();
+    all.sort_unstable_by_key(|(place, _)| **place);
+    for (place, unreadable) in all {
+        let sample = || Sample {
+            id: unreadable.key.map_or("?".to_owned(), |key| key.to_string()),
+            place: Some(*place),
+            detail: unreadable.defects.to_string(),
+        };
+        if unreadable.row.is_none() {
+            findings.add(Invariant::DeadLetterMissing, sample);
+        }
+        if !unreadable.published {
+            findings.add(Invariant::DlqRecordMissing, sample);
+        }
+    }
+}

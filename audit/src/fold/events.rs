@@ -1,0 +1,223 @@
+//! The topic `order-events` against the orders: each step told, each truly, in
+//! order; repetitions are allowed, contradictions are not.
+
+use std::collections::HashMap;
+
+use contract::OrderStatus;
+
+use super::ledger::{Ledger, print_texts};
+use super::order::{InTurn, Order, Payment, Step};
+use super::orders::print_rejection;
+use crate::findings::{Findings, Sample};
+use crate::invariants::Invariant;
+use crate::place::{Fingerprint, of_text};
+use crate::rules::json::Json;
+use crate::rules::money::{self, Code};
+use crate::rules::{Record, id_of, is_id};
+
+/// What was told about products; orders keep theirs themselves.
+#[derive(Default, Debug)]
+pub struct Alerts {
+    told: HashMap<u64, u64>,
+}
+
+/// Judges one record and notes it.
+pub fn judge(
+    ledger: &mut Ledger,
+    alerts: &mut Alerts,
+    record: &Record<'_>,
+    findings: &mut Findings,
+) {
+    let id = record.headers.text("ce_id").unwrap_or("?");
+    let sample =
+        |detail: String| move || Sample { id: id.to_owned(), place: Some(record.place), detail };
+    let kind = record.headers.text("ce_type").unwrap_or("?");
+    let step = Step::ALL.into_iter().find(|step| kind.strip_suffix(".v1") == Some(step.name()));
+    let Some(step) = step else {
+        if kind != "stock.low.v1" {
+            let detail = format!("type {kind:?} is not told here");
+            return findings.add(Invariant::EventUnexpected, sample(detail));
+        }
+        if let Err(detail) = alerts.judge(ledger, record) {
+            findings.add(Invariant::EventContent, sample(detail));
+        }
+        return;
+    };
+    let number = record.key.and_then(id_of).and_then(|id| ledger.orders.find(id));
+    let Some(number) = number else {
+        let detail = "no valid order of the log is its key".to_owned();
+        return findings.add(Invariant::EventUnexpected, sample(detail));
+    };
+    let order = ledger.orders.get_mut(number);
+    // Without a row nothing is known of its steps; that is a finding already.
+    let Some(status) = order.status else { return };
+    if !may_be_told(status, step) {
+        let detail = format!("the order is {status}");
+        return findings.add(Invariant::EventUnexpected, sample(detail));
+    }
+    if let Err(what) = check(order, step, record) {
+        findings.add(Invariant::EventContent, sample(what));
+    }
+    if let Err(detail) = take_turn(order, step, record.place.partition) {
+        findings.add(Invariant::EventOrder, sample(detail));
+    }
+}
+
+fn may_be_told(status: OrderStatus, step: Step) -> bool {
+    match step {
+        Step::Reserved => status != OrderStatus::Rejected,
+        Step::OutOfStock => status == OrderStatus::Rejected,
+        Step::Paid => {
+            matches!(status, OrderStatus::Paid | OrderStatus::Shipped | OrderStatus::Cancelled)
+        }
+        Step::Declined => status == OrderStatus::PaymentFailed,
+        Step::Cancelled => status == OrderStatus::Cancelled,
+        Step::Shipped => status == OrderStatus::Shipped,
+    }
+}
+
+fn take_turn(order: &mut Order, step: Step, partition: i32) -> Result<(), String> {
+    let lane = u16::try_from(partition).unwrap_or(u16::MAX - 1) + 1;
+    let before = std::mem::replace(&mut order.told.lane, lane);
+    let turn = order.told.add(step);
+    if before != 0 && before != lane {
+        return Err(format!("an earlier event of this order is in partition {}", before - 1));
+    }
+    match turn {
+        InTurn::Yes => Ok(()),
+        InTurn::No => Err("a later step had been told before".to_owned()),
+    }
+}
+
+/// Compares envelope and data with the order.
+fn check(order: &mut Order, step: Step, record: &Record<'_>) -> Result<(), String> {
+    let key = order.id.hyphenated().to_string();
+    check_envelope(record, &key, &format!("{key}/{}", step.name()))?;
+    let data = record.value.and_then(Json::parse_object).ok_or("data is no JSON object")?;
+    let text = |name: &str| data.get(name).and_then(Json::text);
+    let number = |name: &str| data.get(name).and_then(Json::integer);
+    let same = |what: &str, same: bool| {
+        if same { Ok(()) } else { Err(format!("{what} is not the order's")) }
+    };
+    same("orderId", text("orderId") == Some(key.as_str()))?;
+    same("customerId", text("customerId").map(of_text) == Some(order.customer))?;
+    match step {
+        Step::Reserved | Step::Paid => same("totalPrice", is_total(&data, order)),
+        Step::OutOfStock => {
+            let (reason, sku) = (text("reason").unwrap_or(""), text("productId").unwrap_or(""));
+            let (requested, available) = (number("requested"), number("available"));
+            let print = print_rejection(
+                reason,
+                sku,
+                requested.ok_or("requested is missing")?,
+                available.ok_or("available is missing")?,
+            );
+            same("reason", print == order.detail)
+        }
+        Step::Declined => same("reason", print_texts(&[text("reason")]) == order.detail),
+        Step::Cancelled => {
+            same("reason", print_texts(&[text("reason")]) == order.detail)?;
+            let refund = data.get("refund");
+            order.told.refund |= refund.is_some();
+            same("refund", refund.is_none_or(|refund| is_total(refund, order)))
+        }
+        Step::Shipped => {
+            let print = print_texts(&[text("carrier"), text("trackingId")]);
+            same("shipment", print == order.detail)
+        }
+    }
+}
+
+fn check_envelope(record: &Record<'_>, subject: &str, id: &str) -> Result<(), String> {
+    for (name, right) in [("ce_id", id), ("ce_subject", subject), ("ce_source", "/processor")] {
+        if record.headers.text(name) != Some(right) {
+            return Err(format!("{name} should be {right}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_total(data: &Json<'_>, order: &Order) -> bool {
+    let currency = data.get("currency").and_then(Json::text).and_then(Code::parse);
+    let minor = data.get("totalPrice").and_then(|price| money::minor(price, order.currency));
+    currency == Some(order.currency) && minor == Some(order.total)
+}
+
+impl Alerts {
+    /// Whether a product ran low cannot be replayed; what an alert says must
+    /// be possible, and the same whenever it is told.
+    fn judge(&mut self, ledger: &Ledger, record: &Record<'_>) -> Result<(), String> {
+        let sku = record.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or("");
+        let id = record.headers.text("ce_id").unwrap_or("");
+        if !is_id(sku) || ledger.skus.find(sku).is_none() {
+            return Err("its key is no product that was ever stocked or ordered".to_owned());
+        }
+        if !id.starts_with(&format!("{sku}/stock.low")) {
+            return Err("ce_id is not made of its product".to_owned());
+        }
+        check_envelope(record, sku, id)?;
+        let data = record.value.and_then(Json::parse_object).ok_or("data is no JSON object")?;
+        let number = |name: &str| data.get(name).and_then(Json::integer);
+        let (available, threshold) = (number("available"), number("threshold"));
+        let (Some(available), Some(threshold)) = (available, threshold) else {
+            return Err("available or threshold is missing".to_owned());
+        };
+        if data.get("productId").and_then(Json::text) != Some(sku) {
+            return Err("productId is not its key".to_owned());
+        }
+        if available < 0 || available >= threshold {
+            return Err(format!("{available} is not below {threshold}"));
+        }
+        let print = Fingerprint::new().number(available).number(threshold).finish();
+        match self.told.insert(of_text(id), print) {
+            Some(other) if other != print => Err("told before with other numbers".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// After the last record: steps that were not told, and cancellations that do
+/// not agree with their payment.
+pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
+    for order in ledger.orders.items() {
+        let Some(status) = order.status else { continue };
+        let sample = |what: &'static str, detail: &'static str| {
+            move || Sample {
+                id: format!("{}/{what}", order.id),
+                place: Some(order.place()),
+                detail: detail.to_owned(),
+            }
+        };
+        for step in steps(status, order.told.refund) {
+            if !order.told.has(*step) {
+                findings.add(Invariant::EventMissing, sample(step.name(), "was never told"));
+            }
+        }
+        if status != OrderStatus::Cancelled {
+            continue;
+        }
+        let (paid, refund) = (order.told.has(Step::Paid), order.told.refund);
+        if (paid || refund) && !order.payment.is_some_and(Payment::was_captured) {
+            let detail = "told, but no payment was captured";
+            findings.add(Invariant::EventUnexpected, sample(Step::Paid.name(), detail));
+        }
+        if paid && !refund && order.told.has(Step::Cancelled) {
+            let detail = "names no refund of the payment that was told";
+            findings.add(Invariant::EventContent, sample(Step::Cancelled.name(), detail));
+        }
+    }
+}
+
+/// A cancellation that names no refund came before the money: either nothing
+/// was captured, or the charge was still under way and is refunded silently.
+fn steps(status: OrderStatus, refund: bool) -> &'static [Step] {
+    match status {
+        OrderStatus::Reserved => &[Step::Reserved],
+        OrderStatus::Paid => &[Step::Reserved, Step::Paid],
+        OrderStatus::Shipped => &[Step::Reserved, Step::Paid, Step::Shipped],
+        OrderStatus::Rejected => &[Step::OutOfStock],
+        OrderStatus::PaymentFailed => &[Step::Reserved, Step::Declined],
+        OrderStatus::Cancelled if refund => &[Step::Reserved, Step::Paid, Step::Cancelled],
+        OrderStatus::Cancelled => &[Step::Reserved, Step::Cancelled],
+    }
+}

@@ -1,0 +1,286 @@
+//! Everything the input topics say, each event once.
+//!
+//! The first record of an event id counts; further ones are repetitions, with
+//! the same body or another. Which one is first is plain within a partition.
+//! When hostile records put one id into several partitions, whichever was
+//! processed first may stand: the tables name it, and [`Ledger::adopt_order`]
+//! and [`Ledger::adopt_request`] take it over.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::by_id::{ById, Identified, Names};
+use super::lines::{Lines, print_line};
+use super::order::{Order, Told};
+use crate::place::{BodyHash, Fingerprint, Place, body_hash, of_text};
+use crate::rules::{self, Defects, Meaning, Record, id_of};
+
+/// The log, folded.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Distinct valid orders.
+    pub orders: ById<Order>,
+    /// Distinct cancellations, shipments and adjustments.
+    pub requests: ById<Request>,
+    /// Readable records whose event id was known.
+    pub repeats: HashMap<Place, Repeat>,
+    /// Records that nobody can read.
+    pub unreadable: HashMap<Place, Unreadable>,
+    /// Products.
+    pub skus: Names,
+    /// Lines of all orders.
+    pub lines: Lines,
+    rival_orders: Vec<Order>,
+    rival_requests: Vec<Request>,
+}
+
+/// Something that is asked for, other than an order.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The event.
+    pub id: Uuid,
+    /// Where it lies.
+    pub place: Place,
+    /// Of its value.
+    pub body: BodyHash,
+    /// What is asked for.
+    pub ask: Ask,
+    /// When it was written, by the log's clock.
+    pub logged_s: u32,
+    /// Whether it is in `processed_events`, and since when (µs since 1970).
+    pub processed_us: Option<i64>,
+    /// The reason for which it was refused.
+    pub refused: Option<Refusal>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// To cancel this order; with the fingerprint of the reason.
+    Cancel(Uuid, u64),
+    /// To ship this order; with the fingerprint of how.
+    Ship(Uuid, u64),
+    /// To add or remove pieces of this product.
+    Adjust(u32, i64),
+}
+
+/// Why a readable event had no effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// `unknown_order`
+    UnknownOrder,
+    /// `illegal_step`
+    IllegalStep,
+    /// `below_zero`
+    BelowZero,
+}
+
+/// A record with a known event id.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// The event.
+    pub id: Uuid,
+    /// Of its value.
+    pub body: BodyHash,
+    /// Whether `refused_events` has it as a mismatch.
+    pub flagged: bool,
+}
+
+/// A record that nobody can read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// Everything that is wrong.
+    pub defects: Defects,
+    /// Its key, when that is an order id.
+    pub key: Option<Uuid>,
+    /// Of its value.
+    pub body: BodyHash,
+    /// Fingerprint of key, value and headers.
+    pub content: u64,
+    /// Whether it has headers that cannot be compared.
+    pub nameless: bool,
+    /// Fingerprint of the code in `dead_letters`, once seen.
+    pub row: Option<u64>,
+    /// Whether it is on the dead letter topic.
+    pub published: bool,
+}
+
+impl Identified for Request {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Ledger {
+    /// Room for so many orders.
+    pub fn with_capacity(orders: usize) -> Self {
+        Self {
+            orders: ById::with_capacity(orders),
+            requests: ById::with_capacity(0),
+            repeats: HashMap::new(),
+            unreadable: HashMap::new(),
+            skus: Names::default(),
+            lines: Lines::default(),
+            rival_orders: Vec::new(),
+            rival_requests: Vec::new(),
+        }
+    }
+
+    /// Takes one record of an input topic, in the order of its partition.
+    pub fn take(&mut self, record: &Record<'_>) {
+        let body = record.value.map_or([0; 16], body_hash);
+        let place = record.place;
+        let (id, ask) = match rules::read(record) {
+            Meaning::Created { id, at_us, order } => {
+                let order = self.order(id, at_us, &order);
+                let Place { partition, offset, .. } = place;
+                let logged_s = record.logged_s;
+                let order = Order { partition, offset, logged_s, body, ..order };
+                return self.take_order(order);
+            }
+            Meaning::Unreadable(defects) => return self.take_unreadable(record, defects, body),
+            Meaning::Cancel { event, order, reason } => {
+                (event, Ask::Cancel(order, print_texts(&[reason.as_deref()])))
+            }
+            Meaning::Ship { event, order, carrier, tracking } => {
+                (event, Ask::Ship(order, print_texts(&[carrier.as_deref(), tracking.as_deref()])))
+            }
+            Meaning::Adjust { event, sku, pieces } => {
+                (event, Ask::Adjust(self.skus.number(&sku), pieces))
+            }
+        };
+        let logged_s = record.logged_s;
+        let request = Request { id, place, body, ask, logged_s, processed_us: None, refused: None };
+        self.take_request(request);
+    }
+
+    fn order(&mut self, id: Uuid, at_us: i64, order: &rules::order::Order) -> Order {
+        let print = order
+            .lines
+            .iter()
+            .fold(Fingerprint::new(), |print, l| print_line(print, &l.sku, l.quantity, l.price));
+        let pieces: Vec<_> =
+            order.lines.iter().map(|line| (self.skus.number(&line.sku), line.quantity)).collect();
+        Order {
+            id,
+            body: [0; 16],
+            partition: 0,
+            offset: 0,
+            created_us: at_us,
+            logged_s: 0,
+            total: order.total,
+            currency: order.currency,
+            customer: of_text(&order.customer),
+            lines: print.finish(),
+            lines_at: self.lines.add(pieces.into_iter()),
+            status: None,
+            reason: None,
+            detail: 0,
+            payment: None,
+            processed: false,
+            told: Told::default(),
+        }
+    }
+
+    fn take_order(&mut self, order: Order) {
+        let known = self.orders.find(order.id);
+        if known.is_none() && self.requests.find(order.id).is_none() {
+            self.orders.add(order);
+            return;
+        }
+        self.repeat(order.id, order.place(), order.body);
+        if let Some(first) = known.map(|number| self.orders.get(number)) {
+            let rivals = self.rival_orders.iter().filter(|rival| rival.id == order.id);
+            let mut before = rivals.map(|rival| rival.partition).chain([first.partition]);
+            if before.all(|partition| partition != order.partition) {
+                self.rival_orders.push(order);
+            }
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let known = self.requests.find(request.id);
+        if known.is_none() && self.orders.find(request.id).is_none() {
+            self.requests.add(request);
+            return;
+        }
+        self.repeat(request.id, request.place, request.body);
+        if let Some(first) = known.map(|number| self.requests.get(number)) {
+            let lane = |place: Place| (place.topic, place.partition);
+            let rivals = self.rival_requests.iter().filter(|rival| rival.id == request.id);
+            let mut before = rivals.map(|rival| lane(rival.place)).chain([lane(first.place)]);
+            if before.all(|other| other != lane(request.place)) {
+                self.rival_requests.push(request);
+            }
+        }
+    }
+
+    fn take_unreadable(&mut self, record: &Record<'_>, defects: Defects, body: BodyHash) {
+        let unreadable = Unreadable {
+            defects,
+            key: record.key.and_then(id_of),
+            body,
+            content: print_content(record.key, record.value, record.headers.all.iter().copied()),
+            nameless: record.headers.nameless,
+            row: None,
+            published: false,
+        };
+        self.unreadable.insert(record.place, unreadable);
+    }
+
+    fn repeat(&mut self, id: Uuid, place: Place, body: BodyHash) {
+        self.repeats.insert(place, Repeat { id, body, flagged: false });
+    }
+
+    /// Lets the record at `place` be the one that made the order, when it may
+    /// have been the first.
+    pub fn adopt_order(&mut self, number: u32, place: Place) -> bool {
+        let id = self.orders.get(number).id;
+        let rival = self.rival_orders.iter().position(|r| r.id == id && r.place() == place);
+        let Some(rival) = rival else { return false };
+        let first = self.orders.get_mut(number);
+        std::mem::swap(first, &mut self.rival_orders[rival]);
+        first.processed = self.rival_orders[rival].processed;
+        self.repeats.remove(&place);
+        let former = &self.rival_orders[rival];
+        let (place, body) = (former.place(), former.body);
+        self.repeat(id, place, body);
+        true
+    }
+
+    /// The same for a request.
+    pub fn adopt_request(&mut self, number: u32, place: Place) -> bool {
+        let id = self.requests.get(number).id;
+        let rival = self.rival_requests.iter().position(|r| r.id == id && r.place == place);
+        let Some(rival) = rival else { return false };
+        std::mem::swap(self.requests.get_mut(number), &mut self.rival_requests[rival]);
+        self.repeats.remove(&place);
+        let former = &self.rival_requests[rival];
+        let (place, body) = (former.place, former.body);
+        self.repeat(id, place, body);
+        true
+    }
+
+    /// The body of the first record of that event.
+    pub fn body_of(&self, id: Uuid) -> Option<BodyHash> {
+        let of_order = self.orders.find(id).map(|n| self.orders.get(n).body);
+        of_order.or_else(|| self.requests.find(id).map(|n| self.requests.get(n).body))
+    }
+}
+
+/// Fingerprint of texts that may be absent.
+pub fn print_texts(texts: &[Option<&str>]) -> u64 {
+    let add = |print: Fingerprint, text: &Option<&str>| print.optional(text.map(str::as_bytes));
+    texts.iter().fold(Fingerprint::new(), add).finish()
+}
+
+/// Fingerprint of a record's bytes.
+pub fn print_content<'a>(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+) -> u64 {
+    let print = Fingerprint::new().optional(key).optional(value);
+    headers.fold(print, |p, (name, value)| p.bytes(name.as_bytes()).optional(value)).finish()
+}

@@ -1,0 +1,134 @@
+//! The view `sales_metrics` against what the orders add up to, both ways.
+
+use std::collections::{BTreeMap, HashMap};
+
+use contract::OrderStatus;
+use jiff::Timestamp;
+
+use super::order::{Order, REASONS};
+use crate::findings::{Findings, Sample};
+use crate::invariants::Invariant;
+use crate::rules::money::{Code, decimal};
+
+const MINUTE_US: i64 = 60_000_000;
+
+/// Sums, by what they are sums of.
+#[derive(Default, Debug)]
+pub struct Metrics {
+    orders: i128,
+    by_status: [i128; OrderStatus::ALL.len()],
+    by_reason: [i128; REASONS.len()],
+    by_minute: HashMap<i64, i128>,
+    revenue: HashMap<Code, i128>,
+    revenue_by_minute: HashMap<(Code, i64), i128>,
+    products: Vec<(String, i128)>,
+}
+
+/// What should be shown: metric and dimension to value.
+#[derive(Debug)]
+pub struct Expected(BTreeMap<(&'static str, String), String>);
+
+impl Metrics {
+    /// Counts an order.
+    pub fn add_order(&mut self, order: &Order, status: OrderStatus) {
+        let minute = order.created_us.div_euclid(MINUTE_US);
+        self.orders += 1;
+        self.by_status[status as usize] += 1;
+        *self.by_minute.entry(minute).or_default() += 1;
+        if let Some(reason) = order.reason {
+            self.by_reason[usize::from(reason)] += 1;
+        }
+        if matches!(status, OrderStatus::Paid | OrderStatus::Shipped) {
+            let total = i128::from(order.total);
+            *self.revenue.entry(order.currency).or_default() += total;
+            *self.revenue_by_minute.entry((order.currency, minute)).or_default() += total;
+        }
+    }
+
+    /// Counts the pieces sold of a product.
+    pub fn add_product(&mut self, sku: &str, sold: i128) {
+        if sold != 0 {
+            self.products.push((sku.to_owned(), sold));
+        }
+    }
+
+    /// The rows that should be shown; a metric that is 0 is not.
+    pub fn expected(&self) -> Expected {
+        let mut rows = BTreeMap::new();
+        let mut show = |metric, dimension: String, units: i128, digits| {
+            if units != 0 {
+                rows.insert((metric, dimension), decimal(units, digits));
+            }
+        };
+        show("orders_total", String::new(), self.orders, 0);
+        for status in OrderStatus::ALL {
+            let count = self.by_status[status as usize];
+            show("orders_by_status", status.as_str().to_owned(), count, 0);
+        }
+        for (reason, count) in REASONS.iter().zip(self.by_reason) {
+            show("rejects", (*reason).to_owned(), count, 0);
+        }
+        for (at, count) in &self.by_minute {
+            show("orders_per_minute", minute(*at), *count, 0);
+        }
+        for (currency, units) in &self.revenue {
+            show("revenue_total", currency.as_str().to_owned(), *units, currency.digits());
+        }
+        for ((currency, at), units) in &self.revenue_by_minute {
+            let dimension = format!("{} {}", currency.as_str(), minute(*at));
+            show("revenue_per_minute", dimension, *units, currency.digits());
+        }
+        for (sku, sold) in &self.products {
+            show("top_products", sku.clone(), *sold, 0);
+        }
+        Expected(rows)
+    }
+}
+
+impl Expected {
+    /// Judges one row of the view; its value without trailing zeros.
+    pub fn judge(&mut self, metric: &str, dimension: &str, value: &str, findings: &mut Findings) {
+        let key = self.key(metric, dimension);
+        let (invariant, detail) = match key.and_then(|key| self.0.remove(&key)) {
+            None => (Invariant::MetricUnexpected, format!("shows {value}, should not be there")),
+            Some(right) if right != value => {
+                (Invariant::MetricDiffers, format!("shows {value}, should be {right}"))
+            }
+            Some(_) => return,
+        };
+        findings.add(invariant, || sample(metric, dimension, detail));
+    }
+
+    /// After the last row: metrics that are not shown.
+    pub fn judge_missing(&self, findings: &mut Findings) {
+        for ((metric, dimension), value) in &self.0 {
+            let detail = format!("is not shown, should be {value}");
+            findings.add(Invariant::MetricMissing, || sample(metric, dimension, detail));
+        }
+    }
+
+    fn key(&self, metric: &str, dimension: &str) -> Option<(&'static str, String)> {
+        const METRICS: [&str; 7] = [
+            "orders_total",
+            "orders_by_status",
+            "revenue_total",
+            "orders_per_minute",
+            "revenue_per_minute",
+            "top_products",
+            "rejects",
+        ];
+        let metric = METRICS.into_iter().find(|name| *name == metric)?;
+        Some((metric, dimension.to_owned()))
+    }
+}
+
+fn minute(at: i64) -> String {
+    match Timestamp::from_microsecond(at * MINUTE_US) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%MZ").to_string(),
+        Err(_) => format!("minute {at}"),
+    }
+}
+
+fn sample(metric: &str, dimension: &str, detail: String) -> Sample {
+    Sample { id: format!("{metric} {dimension}").trim_end().to_owned(), place: None, detail }
+}

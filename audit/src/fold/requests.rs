@@ -1,0 +1,130 @@
+//! What became of each cancellation and shipment: it had its effect, or it is
+//! in `refused_events` with a reason that can be true.
+//!
+//! They have their order's key, so they lie in its partition: what stands
+//! before the order cannot have known it. When a payment was settled is not in
+//! the log, so whether a shipment came too early is the processor's word.
+
+use contract::OrderStatus;
+
+use super::ledger::{Ask, Ledger, Refusal, Request};
+use super::order::Order;
+use crate::findings::{Findings, Sample};
+use crate::invariants::Invariant;
+
+/// Judges all requests, after orders and refused events were read.
+pub fn judge(ledger: &Ledger, findings: &mut Findings) {
+    let mut of_orders = Vec::new();
+    for (number, request) in ledger.requests.items().iter().enumerate() {
+        let (Ask::Cancel(id, _) | Ask::Ship(id, _)) = request.ask else { continue };
+        match ledger.orders.find(id) {
+            Some(order) => of_orders.push((order, request.place, number)),
+            None if request.refused == Some(Refusal::UnknownOrder) => {}
+            None => {
+                add(findings, missing_or_wrong(request), request, "no such order is in the log");
+            }
+        }
+    }
+    of_orders.sort_unstable();
+    for group in of_orders.chunk_by(|a, b| a.0 == b.0) {
+        let requests: Vec<_> = group.iter().map(|r| &ledger.requests.items()[r.2]).collect();
+        judge_order(ledger.orders.get(group[0].0), &requests, findings);
+    }
+    judge_uncaused(ledger, &of_orders, findings);
+}
+
+/// The requests of one order, in the order of their offsets.
+fn judge_order(order: &Order, requests: &[&Request], findings: &mut Findings) {
+    let Some(status) = order.status else { return };
+    let mut cause = None;
+    for request in requests {
+        let before = request.place.partition == order.partition && request.place < order.place();
+        match request.refused {
+            Some(Refusal::UnknownOrder) if !before => {
+                add(findings, Invariant::RefusedEventUnexpected, request, "the order was known");
+            }
+            Some(Refusal::UnknownOrder) => {}
+            _ if before => {
+                let detail = "the order was not known yet";
+                add(findings, missing_or_wrong(request), request, detail);
+            }
+            None if cause.is_none() && causes(request, status) => cause = Some(*request),
+            None => {
+                let detail = format!("neither refused nor the cause of {status}");
+                add(findings, Invariant::RefusedEventMissing, request, &detail);
+            }
+            Some(_) if cause.is_none() && had_to_succeed(request, status) => {
+                let detail = format!("refused, but the order was not final before; it is {status}");
+                add(findings, Invariant::RefusedEventUnexpected, request, &detail);
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(Ask::Cancel(_, detail) | Ask::Ship(_, detail)) = cause.map(|cause| cause.ask)
+        && detail != order.detail
+    {
+        findings.add(Invariant::StatusReason, || Sample {
+            id: order.id.to_string(),
+            place: Some(order.place()),
+            detail: format!("{status} in other words than it was asked for"),
+        });
+    }
+}
+
+fn causes(request: &Request, status: OrderStatus) -> bool {
+    match request.ask {
+        Ask::Cancel(..) => status == OrderStatus::Cancelled,
+        Ask::Ship(..) => status == OrderStatus::Shipped,
+        Ask::Adjust(..) => false,
+    }
+}
+
+/// An order that ends so was reserved or paid until its cause: a cancellation
+/// that came before it was legal.
+fn had_to_succeed(request: &Request, status: OrderStatus) -> bool {
+    use OrderStatus::{Cancelled, Paid, Reserved, Shipped};
+    matches!(request.ask, Ask::Cancel(..))
+        && matches!(status, Reserved | Paid | Shipped | Cancelled)
+}
+
+/// Orders that are cancelled or shipped without a request that did it.
+fn judge_uncaused(
+    ledger: &Ledger,
+    of_orders: &[(u32, crate::place::Place, usize)],
+    findings: &mut Findings,
+) {
+    let caused = |number: u32, status: OrderStatus| {
+        let first = of_orders.partition_point(|r| r.0 < number);
+        let requests = of_orders[first..].iter().take_while(|r| r.0 == number);
+        requests
+            .map(|r| &ledger.requests.items()[r.2])
+            .any(|request| request.refused.is_none() && causes(request, status))
+    };
+    for (number, order) in (0..).zip(ledger.orders.items()) {
+        let Some(status @ (OrderStatus::Cancelled | OrderStatus::Shipped)) = order.status else {
+            continue;
+        };
+        if !caused(number, status) {
+            findings.add(Invariant::StatusWithoutRequest, || Sample {
+                id: order.id.to_string(),
+                place: Some(order.place()),
+                detail: format!("{status}, but no request for it had an effect"),
+            });
+        }
+    }
+}
+
+fn missing_or_wrong(request: &Request) -> Invariant {
+    match request.refused {
+        None => Invariant::RefusedEventMissing,
+        Some(_) => Invariant::RefusedEventUnexpected,
+    }
+}
+
+fn add(findings: &mut Findings, invariant: Invariant, request: &Request, detail: &str) {
+    findings.add(invariant, || Sample {
+        id: request.id.to_string(),
+        place: Some(request.place),
+        detail: detail.to_owned(),
+    });
+}

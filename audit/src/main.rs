@@ -1,0 +1,35 @@
+//! `audit`: config → run → report. The exit code is the verdict.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use audit::{Args, Report};
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Not 1: that would be a finding.
+const COULD_NOT_JUDGE: u8 = 2;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    service::telemetry::init_logs();
+    let args = Args::parse();
+    let json = args.json();
+    let report = audit::run(&args.into_config()).await;
+    print!("{report}");
+    match json.map_or(Ok(()), |path| write(&path, &report)) {
+        Ok(()) => report.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(COULD_NOT_JUDGE)
+        }
+    }
+}
+
+fn write(path: &Path, report: &Report) -> anyhow::Result<()> {
+    let json = serde_json::to_vec_pretty(report).context("cannot encode the report")?;
+    std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
+}

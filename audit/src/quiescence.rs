@@ -1,0 +1,98 @@
+//! When to judge: books that are being written never balance, so the audit
+//! waits until nothing is under way, and judges that very view.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnection;
+
+use crate::config::{Config, Settle};
+use crate::error::CannotJudge;
+use crate::fold::progress::{Extent, Row, next_offset};
+use crate::place::Topic;
+use crate::progress::tell;
+use crate::read::log::Log;
+use crate::read::{snapshot, tables};
+
+const TOPICS: [Topic; 4] = [Topic::Orders, Topic::Stock, Topic::Events, Topic::DeadLetters];
+const INTERVAL: Duration = Duration::from_millis(250);
+const TELL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A view of tables and log that belong together.
+#[derive(Debug)]
+pub struct View {
+    /// The tables, in one transaction.
+    pub tables: PgConnection,
+    /// `partition_progress`.
+    pub progress: Vec<Row>,
+    /// All partitions of all topics, as of just after the transaction's view.
+    pub log: Vec<Extent>,
+}
+
+/// Waits for rest, as long as the configuration allows.
+pub async fn view(config: &Config, log: &Log) -> Result<View, CannotJudge> {
+    let mut connection = snapshot::connect(&config.database_url).await?;
+    let started = Instant::now();
+    let mut told = started.checked_sub(TELL_INTERVAL);
+    loop {
+        snapshot::renew(&mut connection).await?;
+        let progress = tables::progress(&mut connection, &config.topics).await?;
+        // The end of the log is asked after the tables were seen: all that they
+        // claim to have published is before it.
+        let unrest_in_tables = snapshot::unrest(&mut connection).await?;
+        let extents = extents(log).await?;
+        let mut unrest = behind(config, &progress, &extents);
+        unrest.extend(unrest_in_tables);
+        let timeout = match config.settle {
+            Settle::AsIs => None,
+            Settle::Within(timeout) => (!unrest.is_empty()).then_some(timeout),
+        };
+        let Some(timeout) = timeout else {
+            return whole(config, View { tables: connection, progress, log: extents });
+        };
+        if started.elapsed() >= timeout {
+            let waited = format!("not at rest after {}", humantime(timeout));
+            let missing = unrest.into_iter().map(|what| format!("{waited}: {what}")).collect();
+            return Err(CannotJudge { missing });
+        }
+        if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
+            told = Some(Instant::now());
+            tell(config.progress, &format!("waiting: {}", unrest.join(", ")));
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn extents(log: &Log) -> Result<Vec<Extent>, CannotJudge> {
+    let log = log.clone();
+    tokio::task::spawn_blocking(move || log.extents(&TOPICS))
+        .await
+        .map_err(|error| CannotJudge::because(format!("asking Kafka failed: {error}")))?
+}
+
+fn behind(config: &Config, progress: &[Row], log: &[Extent]) -> Vec<String> {
+    let inputs = log.iter().filter(|extent| matches!(extent.topic, Topic::Orders | Topic::Stock));
+    inputs
+        .filter_map(|extent| {
+            let next = next_offset(progress, extent.topic, extent.partition);
+            let (name, partition) = (extent.topic.name(&config.topics), extent.partition);
+            (next < extent.high)
+                .then(|| format!("{name}/{partition} is processed to {next} of {}", extent.high))
+        })
+        .collect()
+}
+
+/// A log without its beginning proves nothing.
+fn whole(config: &Config, view: View) -> Result<View, CannotJudge> {
+    let trimmed = view.log.iter().filter(|extent| extent.low > 0);
+    let missing: Vec<_> = trimmed
+        .map(|extent| {
+            let (name, partition) = (extent.topic.name(&config.topics), extent.partition);
+            format!("retention removed the first {} records of {name}/{partition}", extent.low)
+        })
+        .collect();
+    if missing.is_empty() { Ok(view) } else { Err(CannotJudge { missing }) }
+}
+
+fn humantime(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,8 @@
+//! The edges: Kafka, PostgreSQL and the receipts files. Everything is read as a
+//! stream; what is read is judged elsewhere.
+
+pub mod log;
+pub mod receipts;
+pub mod record;
+pub mod snapshot;
+pub mod tables;

@@ -1,0 +1,36 @@
+//! A message of the Kafka client as a record.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rdkafka::Message;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _};
+
+use crate::place::{Place, Topic};
+use crate::rules::{Headers, Record};
+
+/// Borrows everything from the message.
+pub fn record<'a>(topic: Topic, message: &'a BorrowedMessage<'_>) -> Record<'a> {
+    let place = Place { topic, partition: message.partition(), offset: message.offset() };
+    let logged_ms = message.timestamp().to_millis().unwrap_or(0);
+    Record {
+        place,
+        logged_s: u32::try_from(logged_ms / 1000).unwrap_or(0),
+        key: message.key(),
+        value: message.payload(),
+        headers: message.headers().map_or_else(Headers::default, headers),
+    }
+}
+
+/// The client panics at a header name that is not UTF-8, and offers no other
+/// way to read it; such headers are left out and the record says so.
+fn headers(headers: &BorrowedHeaders) -> Headers<'_> {
+    let every = || (0..headers.count()).map(|n| headers.try_get(n));
+    let whole = catch_unwind(AssertUnwindSafe(|| every().flatten().collect::<Vec<_>>()));
+    let nameless = whole.is_err();
+    let readable = whole.unwrap_or_else(|_| {
+        let one = |n| catch_unwind(AssertUnwindSafe(|| headers.try_get(n))).ok().flatten();
+        (0..headers.count()).filter_map(one).collect()
+    });
+    let all = readable.into_iter().map(|header| (header.key, header.value)).collect();
+    Headers { all, nameless }
+}

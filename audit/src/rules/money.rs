@@ -1,0 +1,116 @@
+//! Money as the audit reads it: a JSON number is an amount when its shortest
+//! decimal spelling has at most the currency's digits after the point and at
+//! most 15 digits of minor units.
+
+use std::fmt::Write;
+
+use iso_currency::Currency;
+
+use super::json::Json;
+
+/// The largest amount, in minor units.
+pub const MINOR_MAX: i64 = 999_999_999_999_999;
+
+/// An ISO 4217 currency that has minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Code([u8; 3]);
+
+impl Code {
+    /// What an order without a currency is priced in.
+    pub const EUR: Self = Self(*b"EUR");
+
+    /// Reads an upper-case code.
+    pub fn parse(text: &str) -> Option<Self> {
+        Currency::from_code(text)?.exponent()?;
+        Some(Self(text.as_bytes().try_into().ok()?))
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    /// Digits after the decimal point.
+    pub fn digits(self) -> u32 {
+        let exponent = Currency::from_code(self.as_str()).and_then(Currency::exponent);
+        exponent.map_or(0, u32::from)
+    }
+}
+
+/// Reads a JSON number as minor units.
+pub fn minor(number: &Json<'_>, currency: Code) -> Option<i64> {
+    let minor = match number {
+        Json::Integer(whole) => whole.checked_mul(10_i64.pow(currency.digits()))?,
+        Json::Float(float) => minor_of_float(*float, currency.digits())?,
+        _ => return None,
+    };
+    (0..=MINOR_MAX).contains(&minor).then_some(minor)
+}
+
+fn minor_of_float(float: f64, digits: u32) -> Option<i64> {
+    if !(0.0..1e15).contains(&float) {
+        return None;
+    }
+    // Display writes the shortest decimal that reads back as the same double,
+    // without an exponent: the decimal the sender wrote, when it had 15 digits.
+    let mut spelling = String::with_capacity(24);
+    write!(spelling, "{}", float.abs()).ok()?;
+    let (whole, fraction) = spelling.split_once('.').unwrap_or((&spelling, ""));
+    let missing = digits.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let written: i64 = format!("{whole}{fraction}").parse().ok()?;
+    written.checked_mul(10_i64.pow(missing))
+}
+
+/// Writes units of `10^-digits` as the shortest decimal.
+pub fn decimal(units: i128, digits: u32) -> String {
+    let scale = 10_i128.pow(digits);
+    let sign = if units < 0 { "-" } else { "" };
+    let (whole, fraction) = ((units / scale).abs(), (units % scale).abs());
+    if fraction == 0 {
+        return format!("{sign}{whole}");
+    }
+    let fraction = format!("{fraction:0width$}", width = digits as usize);
+    format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(number: &str, code: &str) -> Option<i64> {
+        minor(&Json::parse(number.as_bytes())?, Code::parse(code)?)
+    }
+
+    #[test]
+    fn a_price_has_at_most_the_digits_of_its_currency() {
+        assert_eq!(read("19.99", "EUR"), Some(1999));
+        assert_eq!(read("19.990", "EUR"), Some(1999));
+        assert_eq!(read("1e2", "EUR"), Some(10_000));
+        assert_eq!(read("-0", "EUR"), Some(0));
+        assert_eq!(read("1.234", "KWD"), Some(1234));
+        assert_eq!(read("5", "JPY"), Some(5));
+        assert_eq!(read("9999999999999.99", "EUR"), Some(MINOR_MAX));
+        for (bad, code) in [
+            ("19.999", "EUR"),
+            ("0.30000000000000004", "EUR"),
+            ("5.5", "JPY"),
+            ("-0.01", "EUR"),
+            ("10000000000000", "EUR"),
+            ("1e300", "EUR"),
+            ("\"1\"", "EUR"),
+            ("1", "eur"),
+            ("1", "XAU"),
+        ] {
+            assert_eq!(read(bad, code), None, "{bad} {code}");
+        }
+    }
+
+    #[test]
+    fn units_print_as_short_decimals() {
+        assert_eq!(decimal(7050, 2), "70.5");
+        assert_eq!(decimal(7000, 2), "70");
+        assert_eq!(decimal(-5, 2), "-0.05");
+        assert_eq!(decimal(1234, 0), "1234");
+        assert_eq!(decimal(1_000_000_000_000_000_001, 3), "1000000000000000.001");
+    }
+}
