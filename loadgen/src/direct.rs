@@ -2,86 +2,33 @@
 //! gateway, as fast as the broker takes them or at a rate. For drain benchmarks.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use contract::event::EventType;
 use contract::event_id_for_key;
-use rdkafka::ClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::answer::Place;
+use crate::backlog::Wait;
 use crate::books::{Books, Recent};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::delivery::{Deliveries, Delivery, hand_over, producer};
 use crate::envelope::{self, TimeText};
 use crate::error::RunError;
 use crate::load::Load;
 use crate::order_mix::Kind;
 use crate::orders::{Generator, Step};
-use crate::recorder::{Failure, Recorder, Sample, Verdict};
+use crate::recorder::Recorder;
 use crate::schedule::{Extent, Slot};
 
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an interrupted run waits for what is under way.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
-/// A full queue has room again after this.
-const QUEUE_FULL_PAUSE: Duration = Duration::from_micros(500);
 /// Due records are handed over once a millisecond.
 const TICK: Duration = Duration::from_millis(1);
-
-/// What must be known when the delivery report of a record comes.
-struct Delivery {
-    kind: Kind,
-    order_id: Uuid,
-    intended_ns: u64,
-    sent_ns: u64,
-}
-
-struct Deliveries {
-    clock: Clock,
-    recorder: Arc<Recorder>,
-    books: Books,
-}
-
-impl ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Delivery>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
-        let Delivery { kind, order_id, intended_ns, sent_ns } = *delivery;
-        let ended_ns = self.clock.now_ns();
-        let verdict = match result {
-            Ok(message) => {
-                self.note(&delivery, message);
-                Verdict::Acknowledged
-            }
-            Err(_) => Verdict::Failed(Failure::Broker),
-        };
-        if kind == Kind::Order && verdict == Verdict::Acknowledged {
-            self.books.follow(order_id, intended_ns);
-        }
-        self.recorder.window().record(Sample { kind, intended_ns, sent_ns, ended_ns, verdict });
-    }
-}
-
-impl Deliveries {
-    fn note(&self, delivery: &Delivery, message: &impl Message) {
-        let order = matches!(delivery.kind, Kind::Order | Kind::Retry);
-        if let Some(hash) =
-            message.payload().and_then(|body| self.books.hash(body)).filter(|_| order)
-        {
-            let place = Place { partition: message.partition(), offset: message.offset() };
-            self.books.receipt(delivery.order_id, place, hash);
-        }
-    }
-}
 
 /// Starts the producing thread.
 ///
@@ -106,6 +53,7 @@ pub fn start(
         run: config.run.clone(),
         time: TimeText::default(),
         recent: Recent::default(),
+        wait: Wait::None,
     };
     filler.restock(&config.topics.stock, config.stock)?;
     let (config, start_ns) = (config.clone(), clock.now_ns());
@@ -114,35 +62,6 @@ pub fn start(
         .spawn(move || filler.fill(&config, start_ns))
         .context("cannot start the producing thread")?;
     Ok(Load::of_thread(recorder, start_ns, handle))
-}
-
-fn producer(
-    config: &Config,
-    context: Deliveries,
-) -> Result<ThreadedProducer<Deliveries>, RunError> {
-    let producer: ThreadedProducer<Deliveries> =
-        service::kafka::producer(&config.brokers, "loadgen")
-            .set("linger.ms", "2")
-            .set("queue.buffering.max.messages", "200000")
-            .set("queue.buffering.max.kbytes", "262144")
-            .set("message.timeout.ms", "30000")
-            .create_with_context(context)
-            .context("cannot make a producer")?;
-    for topic in [&config.topics.orders, &config.topics.stock] {
-        let metadata = producer.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
-        let missing = match metadata {
-            Ok(metadata) if metadata.topics().iter().any(|t| !t.partitions().is_empty()) => {
-                continue;
-            }
-            Ok(_) => "there is no such topic".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        return Err(RunError::Unreachable(format!(
-            "cannot write to {topic} at {}: {missing}; is the stack up?",
-            config.brokers
-        )));
-    }
-    Ok(producer)
 }
 
 /// One record before it is sent.
@@ -164,6 +83,9 @@ struct Filler {
     run: String,
     time: TimeText,
     recent: Recent,
+    /// Queued from a full queue on until the schedule is caught up: being late is
+    /// the broker's doing then.
+    wait: Wait,
 }
 
 impl Filler {
@@ -190,12 +112,16 @@ impl Filler {
                     return Ok(());
                 }
                 std::thread::sleep(TICK);
+                self.wait = Wait::None;
             }
             if self.stop.is_cancelled() {
                 return Ok(());
             }
             let lag_ns = self.clock.now_ns() - intended_ns;
-            self.recorder.window().lag.record_ns(lag_ns);
+            match self.wait {
+                Wait::None => self.recorder.window().lag.record_ns(lag_ns),
+                Wait::Queued => self.recorder.window().queued += 1,
+            }
             self.send(slot.n, intended_ns)?;
         }
         Ok(())
@@ -229,7 +155,9 @@ impl Filler {
             .payload(&draft.value)
             .headers(headers);
         self.recorder.window().kinds[kind as usize].sent += 1;
-        hand_over(&self.producer, record)?;
+        if hand_over(&self.producer, record)? == Wait::Queued {
+            self.wait = Wait::Queued;
+        }
         if kind == Kind::Order {
             self.recent.add(draft.subject);
         }
@@ -296,24 +224,4 @@ fn follow_up(kind: Kind, order: Uuid) -> Draft {
         _ => EventType::OrderCancelRequested,
     };
     Draft { kind, event, event_id: Uuid::now_v7(), subject: order, value: b"{}".to_vec() }
-}
-
-/// Hands a record to the producer, waiting while its queue is full.
-fn hand_over<'a, K: rdkafka::message::ToBytes + ?Sized, P: rdkafka::message::ToBytes + ?Sized>(
-    producer: &ThreadedProducer<Deliveries>,
-    mut record: BaseRecord<'a, K, P, Box<Delivery>>,
-) -> anyhow::Result<()> {
-    let full_since = Instant::now();
-    loop {
-        match producer.send(record) {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent))
-                if full_since.elapsed() < FLUSH_TIMEOUT =>
-            {
-                record = unsent;
-                std::thread::sleep(QUEUE_FULL_PAUSE);
-            }
-            Err((error, _)) => return Err(error).context("cannot produce"),
-        }
-    }
 }

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::error::RunError;
 use crate::settlements::Settled;
 
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A running reader of `order-events`.

@@ -17,6 +17,7 @@ pub mod books;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod direct;
 pub mod envelope;
 pub mod error;

@@ -1,6 +1,8 @@
 //! A gateway in a few lines: takes every order at the next offset, and stalls or
 //! refuses when a test says so.
 
+#![allow(dead_code, reason = "each test file uses its part of the stub")]
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
