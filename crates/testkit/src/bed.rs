@@ -85,15 +85,15 @@ impl Bed {
         self.send(record(topic, key, value, headers)).await
     }
 
-    /// Like [`Bed::produce`], without a key and to a partition of the caller's choice.
+    /// Like [`Bed::produce`], to a topic and partition of the caller's choice.
     pub async fn produce_to(
         &self,
-        topic: &str,
-        partition: i32,
+        (topic, partition): (&str, i32),
+        key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: &[(&str, &[u8])],
     ) -> (i32, i64) {
-        self.send(record(topic, None, value, headers).partition(partition)).await
+        self.send(record(topic, key, value, headers).partition(partition)).await
     }
 
     /// Every record of a topic, by partition and offset.

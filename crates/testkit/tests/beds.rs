@@ -29,7 +29,7 @@ async fn a_bed_reads_back_what_was_written_with_key_value_and_headers() {
 async fn partitions_are_as_asked_and_can_be_written_one_by_one() {
     let bed = Bed::builder("partitions").partitions("orders", 7).start().await;
     for partition in 0..7 {
-        let written = bed.produce_to(&bed.topics.orders, partition, None, &[]).await;
+        let written = bed.produce_to((&bed.topics.orders, partition), None, None, &[]).await;
         assert_eq!(written, (partition, 0));
     }
     let records = bed.read_all(&bed.topics.orders).await;

@@ -1,0 +1,139 @@
+//! Hostile records, and processors that come and go.
+
+use contract::OrderId;
+
+use super::world::{Running, World, body, headers};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_hostile_record_ends_in_the_dead_letters_once_and_the_partition_goes_on() {
+    let mut world = World::new("hostile").await;
+    let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.stock("p-1", 10).await;
+    let (bed, topic) = (&world.bed, world.bed.topics.orders.clone());
+    let id = OrderId::mint().to_string();
+    let key = id.as_bytes();
+    let good = body("p-1", 1, "1");
+    let created = headers(&id, "order.created.v1");
+    let big = vec![b'x'; 900_000];
+    bed.produce_to((&topic, 0), Some(key), None, &created).await;
+    bed.produce_to((&topic, 0), Some(key), Some(&big), &created).await;
+    bed.produce_to((&topic, 0), Some(key), Some(b"\xff\xfe"), &created).await;
+    bed.produce_to((&topic, 0), Some(b"\xff"), Some(good.as_bytes()), &created).await;
+    bed.produce_to((&topic, 0), None, Some(good.as_bytes()), &[]).await;
+    bed.produce_to(
+        (&topic, 0),
+        Some(key),
+        Some(good.as_bytes()),
+        &headers(&id, "order.created.v9"),
+    )
+    .await;
+    let nul = good.replace("c-1", "c\\u0000");
+    bed.produce_to((&topic, 0), Some(key), Some(nul.as_bytes()), &created).await;
+    bed.produce_to((&topic, 0), Some(key), Some(good.as_bytes()), &created).await;
+    world.until_status(OrderId::parse(&id).unwrap(), "PAID").await;
+    world
+        .until(
+            "select string_agg(code, ' ' order by \"offset\") from dead_letters where published_at is not null",
+            "no_value too_large invalid_body bad_key bad_header unknown_type invalid_body",
+        )
+        .await;
+    let dead = world.bed.read_all(&world.bed.topics.dlq).await;
+    assert_eq!(dead.len(), 7);
+    assert_eq!(dead[1].value.as_deref(), Some(&big[..]));
+    assert_eq!(dead[2].key.as_deref(), Some(key));
+    assert!(dead[2].headers.contains(&("ce_type".to_owned(), b"order.created.v1".to_vec())));
+    assert!(dead[2].headers.contains(&("x-dlq-error-code".to_owned(), b"invalid_body".to_vec())));
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour() {
+    let mut world = World::new("bisect").await;
+    // The schema refuses what the code does not know about.
+    sqlx::query("alter table orders add constraint odd check (customer_id <> 'c-13')")
+        .execute(&mut world.books)
+        .await
+        .unwrap();
+    for n in 0..100 {
+        let order = body("p-1", 1, "1").replace("c-1", &format!("c-{n}"));
+        world.order(OrderId::mint(), &order).await;
+    }
+    let processor = Running::start(&world.bed, &["--commit-interval", "100ms"]).await;
+    world.until("select count(*)::text from orders", "99").await;
+    world.until("select string_agg(code, ' ') from dead_letters", "refused_by_database").await;
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processors_come_and_go_and_every_order_has_one_outcome() {
+    let mut world = World::new("members").await;
+    let first = Running::start(&world.bed, &["--payment-latency", "50ms"]).await;
+    world.stock("p-1", 1_000_000).await;
+    let orders = async |world: &World| {
+        for _ in 0..150 {
+            world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
+        }
+    };
+    orders(&world).await;
+    let second = Running::start(&world.bed, &["--payment-latency", "50ms"]).await;
+    orders(&world).await;
+    first.stop().await;
+    orders(&world).await;
+    let third = Running::start(&world.bed, &["--payment-latency", "50ms"]).await;
+    orders(&world).await;
+    second.stop().await;
+    world
+        .until(
+            "select count(*)::text from orders where status in ('PAID', 'PAYMENT_FAILED')",
+            "600",
+        )
+        .await;
+    assert_eq!(
+        world.text("select concat_ws(' ', available + sold, reserved, received) from stock").await,
+        "1000000 0 1000000"
+    );
+    assert_eq!(
+        world.text("select sum(value)::text from sales_metric_shards where metric_name = 'orders_total'").await,
+        "600"
+    );
+    third.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_left_reserved_are_settled_by_the_next_owner() {
+    let mut world = World::new("resume").await;
+    let slow = ["--payment-latency", "1h", "--payment-deadline", "1h", "--drain-deadline", "50ms"];
+    let first = Running::start(&world.bed, &slow).await;
+    world.stock("p-1", 100).await;
+    for _ in 0..20 {
+        world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
+    }
+    world.until("select count(*)::text from orders where status = 'RESERVED'", "20").await;
+    first.stop().await;
+    let second = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.until("select count(*)::text from orders where status = 'PAID'", "20").await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_whose_epoch_is_over_changes_nothing() {
+    let mut world = World::new("zombie").await;
+    let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.stock("p-1", 10).await;
+    let epochs = "select count(*)::text from partition_progress where topic like '%orders%'";
+    world.until(epochs, "4").await;
+    // Another owner claims everything behind its back.
+    sqlx::query("update partition_progress set epoch = epoch + 1")
+        .execute(&mut world.books)
+        .await
+        .unwrap();
+    let before = world.text("select sum(next_offset)::text from partition_progress").await;
+    let refused =
+        "select (xact_rollback > 0)::text from pg_stat_database where datname = current_database()";
+    assert_eq!(world.text(refused).await, "false");
+    world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
+    world.until(refused, "true").await;
+    processor.stop().await;
+    assert_eq!(world.text("select count(*)::text from orders").await, "0");
+    assert_eq!(world.text("select sum(next_offset)::text from partition_progress").await, before);
+}

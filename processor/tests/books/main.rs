@@ -1,0 +1,8 @@
+//! The processor against a real Kafka and a real PostgreSQL: what each kind of
+//! record does to the books, once.
+
+#![cfg(test)]
+
+mod faults;
+mod outcomes;
+mod world;
