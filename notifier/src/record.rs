@@ -239,9 +239,9 @@ mod tests {
             attributes: Attributes { id: Some(id), kind: Some(b"stock.low.v1"), time: None },
             ..paid()
         };
-        let told = low(b"p-1/stock.low/0-17").read().unwrap();
-        assert_eq!(told.id, "p-1/stock.low/0-17");
+        let told = low(b"p-1/stock.low/0/1/17").read().unwrap();
+        assert_eq!(told.id, "p-1/stock.low/0/1/17");
         assert_eq!(told.to_string(), "- p-1 stock.low.v1: 3 of p-1 left, fewer than 10");
-        assert_eq!(low(b"p-2/stock.low/0-17").read().unwrap_err(), Skip::BadId);
+        assert_eq!(low(b"p-2/stock.low/0/1/17").read().unwrap_err(), Skip::BadId);
     }
 }

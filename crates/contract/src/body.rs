@@ -8,9 +8,9 @@ use crate::json::{self, Node, child};
 use crate::violation::Collector;
 
 /// The most characters of a free text.
-const TEXT_CHARS_MAX: usize = 200;
+pub const TEXT_CHARS_MAX: usize = 200;
 /// The largest change of one adjustment, in pieces, either way.
-const ADJUSTMENT_MAX: i128 = 1_000_000_000;
+pub const ADJUSTMENT_MAX: i64 = 1_000_000_000;
 
 /// Data of `order.cancel_requested.v1`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -102,10 +102,9 @@ fn adjustment_quantity(
     faults: &mut Collector,
 ) -> Option<i64> {
     let lowest = if reason == Some(AdjustmentReason::Restock) { 1 } else { -ADJUSTMENT_MAX };
+    let allowed = i128::from(lowest)..=i128::from(ADJUSTMENT_MAX);
     match document.member("quantity") {
-        Some(Node::Integer(n)) if *n != 0 && (lowest..=ADJUSTMENT_MAX).contains(n) => {
-            i64::try_from(*n).ok()
-        }
+        Some(Node::Integer(n)) if *n != 0 && allowed.contains(n) => i64::try_from(*n).ok(),
         _ => {
             let range = format!("{lowest} to {ADJUSTMENT_MAX}");
             faults.add("/quantity", format!("must be an integer from {range} and not 0"));

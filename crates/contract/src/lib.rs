@@ -19,7 +19,9 @@ mod status;
 pub mod topic;
 mod violation;
 
-pub use body::{AdjustmentReason, CancelRequest, Shipment, StockAdjustment};
+pub use body::{
+    ADJUSTMENT_MAX, AdjustmentReason, CancelRequest, Shipment, StockAdjustment, TEXT_CHARS_MAX,
+};
 pub use id::{CustomerId, ID_CHARS_MAX, OrderId, Sku, event_id_for_key};
 pub use money::{Amount, Currency, MINOR_MAX};
 pub use order::{LINES_MAX, Line, Order, QUANTITY_MAX, Scratch};
