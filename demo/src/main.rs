@@ -1,0 +1,27 @@
+//! `cargo demo`: the whole pipeline on real servers, driven, measured and
+//! audited, in one command.
+
+mod args;
+mod farewell;
+mod processes;
+mod programs;
+mod report;
+mod run;
+mod tables;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return service::shutdown::report(Err(error.into())),
+    };
+    match runtime.block_on(run::run(&args)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => service::shutdown::report(Err(error)),
+    }
+}

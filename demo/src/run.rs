@@ -1,0 +1,170 @@
+//! The demo from top to bottom: build → stack → services → load → audit →
+//! report.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context;
+use serde_json::Value;
+use stack::{Progress, Server, Stack};
+use tokio::process::Command;
+
+use crate::args::Args;
+use crate::processes::{Services, environment};
+use crate::programs::{self, program};
+use crate::report::{Cost, Report};
+use crate::usage::{Usage, of_tree};
+use crate::{farewell, tables};
+
+/// Exit code of a run that Ctrl-C ended.
+const EXIT_INTERRUPTED: u8 = 130;
+
+/// Runs the demo; gives the exit code.
+pub(crate) async fn run(args: &Args) -> anyhow::Result<u8> {
+    let stop = service::shutdown::on_signal()?;
+    tokio::select! {
+        outcome = play(args) => outcome,
+        () = stop.cancelled() => {
+            eprintln!("interrupted; everything the demo started ends with it");
+            Ok(EXIT_INTERRUPTED)
+        }
+    }
+}
+
+async fn play(args: &Args) -> anyhow::Result<u8> {
+    let folder = programs::ready()?;
+    let stack = bring_up(args).await?;
+    let files = Files::new(stack.dir())?;
+    let env = environment(stack.env())?;
+    let mut services = Services::start(&folder, &files.logs, env, args.keep).await?;
+
+    let before = usage(&stack, &services);
+    let loaded = drive(args, &folder, &services, &files).await?;
+    services.check()?;
+    let after = usage(&stack, &services);
+    let audited = audit(&folder, &services, &files).await?;
+    services.check()?;
+
+    let load = json(&files.load);
+    let report = Report {
+        orders_per_s: load["orders_per_s"].as_f64().unwrap_or_default(),
+        cpu_us_per_order: costs(&before, &after, &load),
+        sales_metrics: tables::top(stack.database_url()).await.context("cannot read sales_metrics")?,
+        audit: json(&files.audit),
+        load,
+    };
+    println!("{}", report.to_text());
+    println!("audit verdict: {}", report.audit["verdict"].as_str().unwrap_or("none"));
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if args.keep {
+        println!("{}", farewell::lines(&services.env, &services.pids(), stack.dir()));
+    } else {
+        services.stop().await?;
+        tokio::task::spawn_blocking(move || stack.release()).await??;
+    }
+    Ok(u8::from(!(loaded && audited)))
+}
+
+/// Files of one run, in the stack's folder.
+struct Files {
+    logs: PathBuf,
+    receipts: PathBuf,
+    load: PathBuf,
+    audit: PathBuf,
+}
+
+impl Files {
+    fn new(stack_dir: &Path) -> anyhow::Result<Self> {
+        let folder = stack_dir.join("demo");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let files = Self {
+            logs: folder.join("logs"),
+            receipts: folder.join("receipts.csv"),
+            load: folder.join("load.json"),
+            audit: folder.join("audit.json"),
+        };
+        for old in [&files.receipts, &files.load, &files.audit] {
+            // A result of an earlier run must not pass for one of this.
+            let _missing = std::fs::remove_file(old);
+        }
+        Ok(files)
+    }
+}
+
+async fn bring_up(args: &Args) -> anyhow::Result<Stack> {
+    let mut options = stack::Options::named("demo");
+    options.data = stack::Data::Fresh;
+    if args.keep {
+        options.hold = stack::Hold::Pinned;
+    }
+    tokio::task::spawn_blocking(move || stack::up(&options, &mut Progress::stderr())).await?
+}
+
+/// Whether the load was driven without fault.
+async fn drive(args: &Args, folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
+    let (seed, stock) = (args.seed.to_string(), args.stock.to_string());
+    let status = Command::new(program(folder, "loadgen"))
+        .args(["--rate", &args.rate, "--duration", &args.duration, "--seed", &seed, "--stock", &stock])
+        .args(["--duplicates", &args.duplicates, "--cancels", &args.cancels, "--follow"])
+        .arg("--receipts")
+        .arg(&files.receipts)
+        .arg("--json")
+        .arg(&files.load)
+        .envs(services.env.iter().cloned())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .context("cannot run loadgen")?;
+    Ok(status.success())
+}
+
+/// Whether the audit was clean.
+async fn audit(folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
+    let status = Command::new(program(folder, "audit"))
+        .arg("--receipts")
+        .arg(&files.receipts)
+        .arg("--json")
+        .arg(&files.audit)
+        .envs(services.env.iter().cloned())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .context("cannot run audit")?;
+    Ok(status.success())
+}
+
+fn usage(stack: &Stack, services: &Services) -> Vec<(String, Usage)> {
+    let servers = Server::ALL.into_iter().filter_map(|server| {
+        let pid = stack.pid(server)?;
+        Some((server.name().to_owned(), of_tree(pid)))
+    });
+    services.usage().into_iter().chain(servers).collect()
+}
+
+fn costs(before: &[(String, Usage)], after: &[(String, Usage)], load: &Value) -> Vec<Cost> {
+    let orders = load["acknowledged"].as_f64().unwrap_or_default().max(1.0);
+    let own = load["cpu_us_per_request"].as_f64().map(|cpu_us| Cost {
+        process: "loadgen".into(),
+        cpu_us,
+        peak_mib: load["peak_rss_mib"].as_f64().unwrap_or_default() as u64,
+    });
+    let cost = |(name, end): &(String, Usage)| {
+        let begin = before.iter().find(|(known, _)| known == name).map_or(0, |(_, usage)| usage.cpu_us);
+        Cost {
+            process: name.clone(),
+            cpu_us: end.cpu_us.saturating_sub(begin) as f64 / orders,
+            peak_mib: end.peak_kib / 1024,
+        }
+    };
+    own.into_iter().chain(after.iter().map(cost)).collect()
+}
+
+fn json(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
