@@ -43,9 +43,9 @@ pub struct Args {
     /// Do not wait: nothing runs any more, and work left over is a finding
     #[arg(long, env = "AUDIT_AS_IS")]
     as_is: bool,
-    /// How long processed events are remembered; the rows of older ones may be gone
-    #[arg(long, env = "AUDIT_PROCESSED_KEPT", value_parser = duration, default_value = "24h")]
-    processed_kept: Duration,
+    /// How long the processor remembers processed events; the rows of older ones may be gone
+    #[arg(long, env = "PROCESSOR_RETENTION", value_parser = duration, default_value = "8d")]
+    retention: Duration,
 }
 
 /// One audit.
@@ -62,7 +62,7 @@ pub struct Config {
     /// What to do about work in progress.
     pub settle: Settle,
     /// How long rows of `processed_events` are kept.
-    pub processed_kept: Duration,
+    pub retention: Duration,
     /// Whether to tell how far it is.
     pub progress: Progress,
 }
@@ -115,7 +115,7 @@ impl Args {
                 true => Settle::AsIs,
                 false => Settle::Within(self.settle_timeout),
             },
-            processed_kept: self.processed_kept,
+            retention: self.retention,
             progress: Progress::Shown,
         }
     }

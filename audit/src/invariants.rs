@@ -143,7 +143,7 @@ const TABLE: [(Invariant, &str, &str); 41] = [
     ),
     (I::StockMissing, "stock-missing", "every product that was ever stocked has a row"),
     (I::StockUnexpected, "stock-unexpected", "no other product has one"),
-    (I::PaymentMissing, "payment-missing", "every paid, shipped or declined order has its payment"),
+    (I::PaymentMissing, "payment-missing", "every order that was to be paid has its payment"),
     (I::PaymentWithoutOrder, "payment-without-order", "every payment belongs to an order"),
     (I::PaymentStatus, "payment-status", "a payment's status fits the order's"),
     (I::PaymentAmount, "payment-amount", "a payment is of the order's exact total"),

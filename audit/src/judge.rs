@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
         };
         self.read.processed_rows =
             tables::processed_events(snapshot, &config.topics, visit).await?;
-        processed::judge_missing(ledger, since(config.processed_kept), findings);
+        processed::judge_missing(ledger, since(config.retention), findings);
         epochs.judge(findings);
         let inputs: Vec<_> = log
             .iter()

@@ -53,7 +53,7 @@ pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
         print_content(row.key, row.value, headers) == unreadable.content
     });
-    if !intact && !unreadable.nameless {
+    if !intact {
         let detail = "key, value or headers are not the record's".to_owned();
         findings.add(Invariant::DeadLetterContent, sample(detail));
     }
@@ -95,11 +95,11 @@ pub fn judge_published(
     unreadable.published = true;
     let headers = without_added(record);
     let intact = print_content(record.key, record.value, headers.iter().copied());
-    if intact != unreadable.content && !unreadable.nameless {
+    if intact != unreadable.content {
         let detail = "key, value or headers are not the record's";
         findings.add(Invariant::DlqRecordContent, sample(detail));
     }
-    let code = record.headers.text(header::DLQ_CODE).map(of_text);
+    let code = last_text(record, header::DLQ_CODE).map(of_text);
     if unreadable.row.is_some() && code != unreadable.row {
         let detail = "another reason than in dead_letters";
         findings.add(Invariant::DlqRecordContent, sample(detail));
@@ -107,16 +107,21 @@ pub fn judge_published(
 }
 
 fn origin(record: &Record<'_>, topics: &Topics) -> Option<Place> {
-    let topic = Topic::input(record.headers.text(header::DLQ_TOPIC)?, topics)?;
-    let partition = record.headers.text(header::DLQ_PARTITION)?.parse().ok()?;
-    let offset = record.headers.text(header::DLQ_OFFSET)?.parse().ok()?;
+    let topic = Topic::input(last_text(record, header::DLQ_TOPIC)?, topics)?;
+    let partition = last_text(record, header::DLQ_PARTITION)?.parse().ok()?;
+    let offset = last_text(record, header::DLQ_OFFSET)?.parse().ok()?;
     Some(Place { topic, partition, offset })
+}
+
+fn last_text<'a>(record: &Record<'a>, name: &str) -> Option<&'a str> {
+    let (_, value) = record.headers.0.iter().rfind(|(key, _)| *key == name)?;
+    std::str::from_utf8((*value)?).ok()
 }
 
 /// The record's own headers: a dead letter that was sent again and died again
 /// has the added ones twice, and the first ones are its own.
 fn without_added<'a>(record: &Record<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
-    let mut headers = record.headers.all.clone();
+    let mut headers = record.headers.0.clone();
     for added in ADDED {
         if let Some(last) = headers.iter().rposition(|(name, _)| *name == added) {
             headers.remove(last);

@@ -98,8 +98,6 @@ pub struct Unreadable {
     pub body: BodyHash,
     /// Fingerprint of key, value and headers.
     pub content: u64,
-    /// Whether it has headers that cannot be compared.
-    pub nameless: bool,
     /// Fingerprint of the code in `dead_letters`, once seen.
     pub row: Option<u64>,
     /// Whether it is on the dead letter topic.
@@ -221,8 +219,7 @@ impl Ledger {
             defects,
             key: record.key.and_then(id_of),
             body,
-            content: print_content(record.key, record.value, record.headers.all.iter().copied()),
-            nameless: record.headers.nameless,
+            content: print_content(record.key, record.value, record.headers.0.iter().copied()),
             row: None,
             published: false,
         };

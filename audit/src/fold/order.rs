@@ -84,11 +84,6 @@ impl Payment {
             _ => None,
         }
     }
-
-    /// Whether the money had been taken.
-    pub fn was_captured(self) -> bool {
-        self != Self::Declined
-    }
 }
 
 /// The reasons for which an order is no sale.

@@ -57,7 +57,10 @@ fn misfit(order: &Order, payment: Option<Payment>, row: &Row<'_>) -> Option<Stri
     let fits = match status {
         OrderStatus::Paid | OrderStatus::Shipped => payment == Some(Payment::Captured),
         OrderStatus::PaymentFailed => payment == Some(Payment::Declined),
-        OrderStatus::Cancelled => payment.is_some() && payment != Some(Payment::Captured),
+        // Nothing of its money is kept, captured or not.
+        OrderStatus::Cancelled => {
+            matches!(payment, Some(Payment::Refunded | Payment::RefundPending))
+        }
         OrderStatus::Reserved | OrderStatus::Rejected => false,
     };
     if !fits {
@@ -72,9 +75,9 @@ fn misfit(order: &Order, payment: Option<Payment>, row: &Row<'_>) -> Option<Stri
 
 /// After the last row: orders whose payment is not there.
 pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
-    use OrderStatus::{Paid, PaymentFailed, Shipped};
+    use OrderStatus::{Cancelled, Paid, PaymentFailed, Shipped};
     for order in ledger.orders.items() {
-        let needs = matches!(order.status, Some(Paid | Shipped | PaymentFailed));
+        let needs = matches!(order.status, Some(Paid | Shipped | PaymentFailed | Cancelled));
         if needs && order.payment.is_none() {
             findings.add(Invariant::PaymentMissing, || Sample {
                 id: order.id.to_string(),

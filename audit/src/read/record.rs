@@ -22,15 +22,12 @@ pub fn record<'a>(topic: Topic, message: &'a BorrowedMessage<'_>) -> Record<'a> 
 }
 
 /// The client panics at a header name that is not UTF-8, and offers no other
-/// way to read it; such headers are left out and the record says so.
+/// way to read it; such a header is left out.
 fn headers(headers: &BorrowedHeaders) -> Headers<'_> {
-    let every = || (0..headers.count()).map(|n| headers.try_get(n));
-    let whole = catch_unwind(AssertUnwindSafe(|| every().flatten().collect::<Vec<_>>()));
-    let nameless = whole.is_err();
-    let readable = whole.unwrap_or_else(|_| {
+    let every = || (0..headers.count()).filter_map(|n| headers.try_get(n)).collect::<Vec<_>>();
+    let readable = catch_unwind(AssertUnwindSafe(every)).unwrap_or_else(|_| {
         let one = |n| catch_unwind(AssertUnwindSafe(|| headers.try_get(n))).ok().flatten();
         (0..headers.count()).filter_map(one).collect()
     });
-    let all = readable.into_iter().map(|header| (header.key, header.value)).collect();
-    Headers { all, nameless }
+    Headers(readable.into_iter().map(|header| (header.key, header.value)).collect())
 }

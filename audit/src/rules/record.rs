@@ -31,19 +31,15 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
-/// The headers of a record.
+/// The headers of a record: name and value, in order. One whose name is not
+/// UTF-8 cannot be read and is not among them.
 #[derive(Debug, Default)]
-pub struct Headers<'a> {
-    /// Name and value, in order.
-    pub all: Vec<(&'a str, Option<&'a [u8]>)>,
-    /// Whether some have a name that is not UTF-8 and are not among `all`.
-    pub nameless: bool,
-}
+pub struct Headers<'a>(pub Vec<(&'a str, Option<&'a [u8]>)>);
 
 impl<'a> Headers<'a> {
-    /// The value of the last header of that name.
+    /// The first value under that name.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.all.iter().rev().find(|(key, _)| *key == name).and_then(|(_, value)| *value)
+        self.0.iter().filter(|(key, _)| *key == name).find_map(|(_, value)| *value)
     }
 
     /// The same as text.
@@ -197,7 +193,7 @@ mod tests {
             logged_s: 0,
             key: Some(key.as_bytes()),
             value: Some(value),
-            headers: Headers { all, nameless: false },
+            headers: Headers(all),
         }
     }
 
@@ -240,7 +236,7 @@ mod tests {
         let bare = Headers::default();
         assert_eq!(defects(&Record { headers: bare, ..created() }), "bad_header");
         let mut ancient = created();
-        ancient.headers.all[2].1 = Some(b"-005000-01-01T00:00:00Z");
+        ancient.headers.0[2].1 = Some(b"-005000-01-01T00:00:00Z");
         assert_eq!(defects(&ancient), "refused_by_database");
         assert_eq!(
             defects(&record(Topic::Stock, "stock.adjusted.v1", "p 1", b"")),

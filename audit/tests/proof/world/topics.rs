@@ -57,14 +57,14 @@ impl World {
         for order in &ORDERS {
             let (id, body, at) = (id(order.number), order.body(), order.created_at());
             let headers = headers(&id, "order.created.v1", &at);
-            self.write(order.name, &orders, &id, Some(&body), &headers).await;
+            self.write(order.name, &orders, (&id, Some(&body)), &headers).await;
         }
         let first = &ORDERS[0];
         let (id, at) = (id(first.number), first.created_at());
         let headers = headers(&id, "order.created.v1", &at);
-        self.write("paid again", &orders, &id, Some(&first.body()), &headers).await;
+        self.write("paid again", &orders, (&id, Some(&first.body())), &headers).await;
         let other = first.body().replace("c-1", "c-7");
-        self.write("paid otherwise", &orders, &id, Some(&other), &headers).await;
+        self.write("paid otherwise", &orders, (&id, Some(&other)), &headers).await;
         for request in &REQUESTS {
             self.write_request(&orders, request).await;
         }
@@ -75,7 +75,7 @@ impl World {
         let (number, name, key, kind, value, _) = request;
         let id = id(*number);
         let headers = headers(&id, kind, "2026-11-21T08:48:00Z");
-        self.write(name, topic, &key.text(), Some(value), &headers).await;
+        self.write(name, topic, (&key.text(), Some(value)), &headers).await;
     }
 
     async fn write_poison(&mut self) {
@@ -84,7 +84,7 @@ impl World {
             let topic = if *stock { topics.stock } else { topics.orders };
             let id = poison_id(n);
             let headers = headers(&id, kind, "2026-11-21T08:48:00Z");
-            self.write(name, &topic, key, *value, &headers).await;
+            self.write(name, &topic, (key, *value), &headers).await;
         }
     }
 
@@ -92,8 +92,7 @@ impl World {
         &mut self,
         name: &'static str,
         topic: &str,
-        key: &str,
-        value: Option<&str>,
+        (key, value): (&str, Option<&str>),
         headers: &[(&str, &[u8])],
     ) {
         let value = value.map(str::as_bytes);

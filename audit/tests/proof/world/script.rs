@@ -91,7 +91,7 @@ pub const ORDERS: [Order; 10] = [
         total: "6",
         status: "CANCELLED",
         reason: Some(r#"{"code":"requested"}"#),
-        payment: None,
+        payment: Some(("REFUNDED", None)),
         ..PAID
     },
     Order {

@@ -1,9 +1,8 @@
 //! A world without faults is clean, and the program says so.
 
-mod world;
-
 use audit::{Receipts, Verdict};
-use world::World;
+
+use crate::world::World;
 
 #[tokio::test]
 async fn an_honest_world_is_clean() {

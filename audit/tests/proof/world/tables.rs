@@ -65,7 +65,9 @@ impl World {
             if let Some(reason) = refused {
                 let put = &self.put[name];
                 let place = (topic.as_str(), put.partition, put.offset);
-                insert_refused(connection, place, &id, kind, &key.text(), reason).await;
+                let (id, subject) = (id.as_str(), &key.text());
+                let refused = Refused { place, id, kind, subject, reason };
+                insert_refused(connection, &refused).await;
             }
         }
     }
@@ -73,8 +75,9 @@ impl World {
     async fn insert_mismatch(&self, connection: &mut PgConnection) {
         let put = &self.put["paid otherwise"];
         let place = (self.bed.topics.orders.as_str(), put.partition, put.offset);
-        let id = id(1);
-        insert_refused(connection, place, &id, "order.created.v1", &id, "body_mismatch").await;
+        let (id, kind) = (&id(1), "order.created.v1");
+        let refused = Refused { place, id, kind, subject: id, reason: "body_mismatch" };
+        insert_refused(connection, &refused).await;
     }
 
     async fn insert_processed(
@@ -177,24 +180,26 @@ async fn insert_order(
         .unwrap();
 }
 
-async fn insert_refused(
-    connection: &mut PgConnection,
-    (topic, partition, offset): (&str, i32, i64),
-    id: &str,
-    kind: &str,
-    subject: &str,
-    reason: &str,
-) {
+async fn insert_refused(connection: &mut PgConnection, refused: &Refused<'_>) {
+    let (topic, partition, offset) = refused.place;
     let sql = "insert into refused_events values ($1, $2, $3, $4::uuid, $5, $6, $7, now())";
     sqlx::query(sql)
         .bind(topic)
         .bind(partition)
         .bind(offset)
-        .bind(id)
-        .bind(kind)
-        .bind(subject)
-        .bind(reason)
+        .bind(refused.id)
+        .bind(refused.kind)
+        .bind(refused.subject)
+        .bind(refused.reason)
         .execute(connection)
         .await
         .unwrap();
+}
+
+struct Refused<'a> {
+    place: (&'a str, i32, i64),
+    id: &'a str,
+    kind: &'a str,
+    subject: &'a str,
+    reason: &'a str,
 }

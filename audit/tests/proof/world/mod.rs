@@ -2,7 +2,6 @@
 //! topics and tables as gateway and processor would have, by the test's own
 //! hand. No code of theirs and none of the audit's is used; every sum below was
 //! added up on paper.
-#![allow(dead_code, reason = "each test binary uses a part")]
 
 mod script;
 mod tables;
@@ -10,15 +9,17 @@ mod topics;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use audit::{Config, Progress, Receipts, Settle};
 use contract::topic::Topics;
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use testkit::Bed;
 
-pub use script::Event;
+pub use script::{Event, events};
 
 /// Where a record was put, and its value.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ impl World {
             database_url: self.bed.database_url.clone(),
             receipts: Receipts::Files(vec![self.receipts("honest", &self.receipt_lines())]),
             settle: Settle::AsIs,
-            processed_kept: Duration::from_secs(3600),
+            retention: Duration::from_secs(3600),
             progress: Progress::Silent,
         }
     }
@@ -101,47 +102,57 @@ impl World {
         names.chain([(1, "paid again")]).map(line).collect()
     }
 
-    /// A copy of the database on which `sql` was run; constraints and triggers
-    /// that would forbid it are off.
-    pub async fn spoiled(&self, sql: &str) -> Copy {
-        let (server, database) = self.bed.database_url.rsplit_once('/').unwrap();
+    /// A copy of the database that can be spoiled.
+    pub async fn copy(&self) -> Copy {
+        let options = PgConnectOptions::from_str(&self.bed.database_url).unwrap();
+        let database = options.get_database().unwrap();
         let name = format!("copy-{}", uuid::Uuid::new_v4().simple());
-        let copy = Copy { url: format!("{server}/{name}"), server: server.to_owned(), name };
-        copy.admin(&format!("create database \"{}\" template \"{database}\"", copy.name)).await;
-        let mut connection = PgConnection::connect(&copy.url).await.unwrap();
+        let mut server = options.clone().database("postgres").connect().await.unwrap();
+        run(&mut server, &format!("create database \"{name}\" template \"{database}\"")).await;
+        server.close().await.unwrap();
+        let url = options.clone().database(&name).to_url_lossy().to_string();
+        let mut connection = PgConnection::connect(&url).await.unwrap();
         run(&mut connection, UNGUARDED).await;
-        run(&mut connection, sql).await;
-        connection.close().await.unwrap();
-        copy
+        Copy { url, connection }
     }
 }
 
+/// Keeps the tables as they are, and takes off what would forbid to spoil them.
 const UNGUARDED: &str = "
     set session_replication_role = replica;
     alter table stock drop constraint stock_check;
     alter table orders drop constraint orders_check;
     alter table orders drop constraint orders_pkey;
     alter table payments drop constraint payments_check;
-    alter table partition_progress drop constraint partition_progress_check;";
+    alter table partition_progress drop constraint partition_progress_check;
+    create schema vault;
+    do $$ declare kept name; begin
+        for kept in select tablename from pg_tables where schemaname = 'public' loop
+            execute format('create table vault.%I as table public.%I', kept, kept);
+        end loop;
+    end $$;";
 
-/// A copy of the world's database.
+/// Brings the tables back to what they were.
+const RESTORED: &str = "
+    do $$ declare kept name; begin
+        for kept in select tablename from pg_tables where schemaname = 'vault' loop
+            execute format('delete from public.%I', kept);
+            if kept <> 'outbox' then
+                execute format('insert into public.%I table vault.%I', kept, kept);
+            end if;
+        end loop;
+    end $$;";
+
+/// A copy of the world's database; it goes with the test servers.
 pub struct Copy {
     pub url: String,
-    server: String,
-    name: String,
+    connection: PgConnection,
 }
 
 impl Copy {
-    /// Removes it.
-    pub async fn remove(self) {
-        self.admin(&format!("drop database \"{}\" with (force)", self.name)).await;
-    }
-
-    async fn admin(&self, sql: &str) {
-        let url = format!("{}/postgres", self.server);
-        let mut connection = PgConnection::connect(&url).await.unwrap();
-        run(&mut connection, sql).await;
-        connection.close().await.unwrap();
+    /// Undoes what was planted before, and plants this.
+    pub async fn spoil(&mut self, sql: &str) {
+        run(&mut self.connection, &format!("begin; {RESTORED} {sql}; commit;")).await;
     }
 }
 
