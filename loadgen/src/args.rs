@@ -70,16 +70,16 @@ pub struct Args {
 #[derive(clap::Args, Debug)]
 struct LoadArgs {
     /// Connections to the gateway, kept alive
-    #[arg(long, env = "LOADGEN_CONNECTIONS", default_value_t = 64)]
+    #[arg(long, env = "LOADGEN_CONNECTIONS", default_value_t = Http::default().connections)]
     connections: usize,
     /// Load threads; one keeps 20,000 requests/s
-    #[arg(long, env = "LOADGEN_THREADS", default_value_t = 1)]
+    #[arg(long, env = "LOADGEN_THREADS", default_value_t = Http::default().threads)]
     threads: usize,
     /// How long a request waits for its answer
     #[arg(long, env = "LOADGEN_TIMEOUT", value_parser = duration, default_value = "30s")]
     timeout: Duration,
     /// Due requests that may wait for a free connection; more are dropped and void the run
-    #[arg(long, env = "LOADGEN_BACKLOG", default_value_t = 1_000_000)]
+    #[arg(long, env = "LOADGEN_BACKLOG", default_value_t = Http::default().backlog)]
     backlog: usize,
     /// Lag of the generator itself (p99) that voids the run
     #[arg(long, env = "LOADGEN_LAG_LIMIT", value_parser = duration, default_value = "10ms")]
@@ -98,13 +98,13 @@ struct MixArgs {
     #[arg(long, env = "LOADGEN_RUN")]
     run: Option<String>,
     /// Customers
-    #[arg(long, env = "LOADGEN_CUSTOMERS", default_value_t = 5000)]
+    #[arg(long, env = "LOADGEN_CUSTOMERS", default_value_t = Mix::default().customers)]
     customers: u32,
     /// Products
-    #[arg(long, env = "LOADGEN_PRODUCTS", default_value_t = 1000)]
+    #[arg(long, env = "LOADGEN_PRODUCTS", default_value_t = Mix::default().products)]
     products: u32,
     /// Exponent of Zipf's law over the products; 0 is uniform
-    #[arg(long, env = "LOADGEN_ZIPF", default_value_t = 1.0)]
+    #[arg(long, env = "LOADGEN_ZIPF", default_value_t = Mix::default().zipf)]
     zipf: f64,
     /// Share of retries: an earlier order again, same idempotency key, same body
     #[arg(long, env = "LOADGEN_DUPLICATES", value_parser = Share::parse, default_value = "0%")]
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(config.rate, Some(1000.0));
         assert_eq!(config.extent, Extent::Duration(Duration::from_secs(300)));
         let Mode::Http(http) = config.mode else { panic!("not over HTTP") };
-        assert_eq!((http.url.as_str(), http.connections), ("http://127.0.0.1:8080", 64));
+        assert_eq!((http.url.as_str(), http.connections), ("http://127.0.0.1:8080", 256));
     }
 
     #[test]

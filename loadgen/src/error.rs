@@ -9,6 +9,9 @@ pub enum RunError {
     /// The gateway or the broker does not answer: start it, or name it right.
     #[error("{0}")]
     Unreachable(String),
+    /// The run was ended before its load began.
+    #[error("interrupted before the load began")]
+    Interrupted,
     /// Anything else.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
@@ -20,7 +23,8 @@ impl RunError {
         match self {
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 3,
-            Self::Failed(_) => 1,
+            Self::Interrupted => crate::report::EXIT_INTERRUPTED,
+            Self::Failed(_) => crate::report::EXIT_FAILED,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! are busy it waits in the [`backlog`], and that wait counts. The [`recorder`]
 //! takes the latency from the intended instant, [`receipts`] what was
 //! acknowledged; [`follow`] sees the order settle. [`watch`] gathers once a
-//! second, [`summary`] makes the [`report`]. [`run`] wires it, top to bottom.
+//! second, [`summary`] makes the [`report`]. [`run()`] wires it, top to bottom.
 //!
 //! [`direct`] is the other way in: the same orders straight onto the topic.
 

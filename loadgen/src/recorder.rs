@@ -97,6 +97,8 @@ pub struct Window {
     pub queued: u64,
     /// Slots never sent because the queue was full or the run was over.
     pub dropped: u64,
+    /// When the last answer was complete, in nanoseconds of the run's clock.
+    pub last_end_ns: u64,
 }
 
 impl Window {
@@ -104,6 +106,7 @@ impl Window {
     pub fn record(&mut self, sample: Sample) {
         let order = matches!(sample.kind, Kind::Order | Kind::Retry);
         let tally = &mut self.kinds[sample.kind as usize];
+        self.last_end_ns = self.last_end_ns.max(sample.ended_ns);
         self.service.record_ns(sample.ended_ns.saturating_sub(sample.sent_ns));
         match sample.verdict {
             Verdict::Acknowledged => {
@@ -152,6 +155,7 @@ impl Window {
         }
         self.queued += other.queued;
         self.dropped += other.dropped;
+        self.last_end_ns = self.last_end_ns.max(other.last_end_ns);
     }
 
     /// The sums over all kinds.
@@ -186,7 +190,7 @@ impl Window {
         self.kinds = Default::default();
         self.refusals.clear();
         self.failures.clear();
-        (self.queued, self.dropped) = (0, 0);
+        (self.queued, self.dropped, self.last_end_ns) = (0, 0, 0);
     }
 }
 

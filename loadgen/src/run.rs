@@ -63,7 +63,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<Report, RunE
         config: &config,
         watch: &watch,
         started_at,
-        load_s: load_end.duration_since(clock.at(load.start_ns)).as_secs_f64(),
+        start_ns: load.start_ns,
         settle_wait_s: load_end.elapsed().as_secs_f64(),
         settled,
         receipts,
@@ -96,7 +96,10 @@ async fn start_load(
         Mode::Http(http) => {
             let target = Arc::new(Target::resolve(&http.url).await?);
             if config.stock > 0 {
-                stock::restock(config, http, (&generator, &target)).await?;
+                tokio::select! {
+                    () = stop.cancelled() => return Err(RunError::Interrupted),
+                    restocked = stock::restock(config, http, (&generator, &target)) => restocked?,
+                }
             }
             let lanes = lanes(config, http, (generator, target), (books, clock, stop))?;
             let http = http.clone();

@@ -22,8 +22,8 @@ pub struct Facts<'a> {
     pub watch: &'a Watch,
     /// When it started.
     pub started_at: jiff::Timestamp,
-    /// Seconds from the first intended send to the last answer.
-    pub load_s: f64,
+    /// The intended instant of the first slot, in nanoseconds of the run's clock.
+    pub start_ns: u64,
     /// Seconds from the last answer to the last settlement.
     pub settle_wait_s: f64,
     /// How orders were settled.
@@ -38,8 +38,9 @@ pub struct Facts<'a> {
 
 /// The report.
 pub fn report(facts: &Facts<'_>) -> Report {
-    let Facts { config, watch, load_s, interrupted, .. } = *facts;
+    let Facts { config, watch, start_ns, interrupted, .. } = *facts;
     let totals = &watch.totals;
+    let load_s = totals.last_end_ns.saturating_sub(start_ns) as f64 / 1e9;
     let total = totals.total();
     let scheduled = total.sent + totals.dropped;
     let unanswered = total.sent - total.acknowledged - total.refused - total.failed;
@@ -149,4 +150,52 @@ fn refusals(watch: &Watch) -> Vec<RefusalCount> {
 
 fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::progress::Progress;
+
+    fn doubts_about(change: impl FnOnce(&mut Watch)) -> Vec<String> {
+        let config = Config::default();
+        let mut watch = Watch::new(Clock::start(), 0, Progress::Silent);
+        change(&mut watch);
+        doubts(&Facts {
+            config: &config,
+            watch: &watch,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            start_ns: 0,
+            settle_wait_s: 0.0,
+            settled: None,
+            receipts: None,
+            cpu_us: 0,
+            interrupted: false,
+        })
+    }
+
+    #[test]
+    fn a_run_is_doubted_for_the_generators_own_faults_only() {
+        assert_eq!(doubts_about(|_| {}), Vec::<String>::new());
+        let slow_target = |watch: &mut Watch| {
+            watch.totals.accept.record_ns(5_000_000_000);
+            watch.totals.lag.record_ns(9_900_000);
+            watch.totals.queued = 1_000_000;
+            watch.saturated = (100, 5);
+        };
+        assert_eq!(doubts_about(slow_target), Vec::<String>::new());
+        let late = doubts_about(|watch| watch.totals.lag.record_ns(10_100_000));
+        assert_eq!(
+            late,
+            ["schedule lag p99 is 10.1 ms, above 10 ms: the generator got too little CPU"]
+        );
+        let saturated = doubts_about(|watch| watch.saturated = (100, 6));
+        assert_eq!(
+            saturated,
+            ["a load thread was out of CPU in 6 of 100 s while requests queued; add --threads"]
+        );
+        let dropped = doubts_about(|watch| watch.totals.drop_slots(3));
+        assert_eq!(dropped, ["3 requests were never sent: the target took too few for too long"]);
+    }
 }

@@ -111,3 +111,23 @@ fn interrupt(child: &mut Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }
+
+#[test]
+fn a_killed_run_leaves_receipts_up_to_its_last_moment_in_whole_lines() {
+    let (gateway, address) = Gateway::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("receipts.csv");
+    let line = format!("--url http://{address} --rate 500 --duration 1h --receipts");
+    let mut child = loadgen(&line).arg(&path).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let receipts = || std::fs::read_to_string(&path).unwrap_or_default();
+    while gateway.bodies.lock().unwrap().len() < 200 || receipts().lines().count() < 150 {
+        assert!(Instant::now() < deadline, "{} receipts", receipts().lines().count());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let text = receipts();
+    assert!(text.ends_with('\n'));
+    assert!(text.lines().all(|line| line.split(',').count() == 5), "{text}");
+}

@@ -269,3 +269,15 @@ async fn every_product_is_restocked_before_the_first_order() {
     assert_eq!(restocked.len(), 100);
     assert!(paths[..100].iter().all(|path| path.ends_with("/adjustments")));
 }
+
+#[tokio::test]
+async fn a_connection_the_server_closed_while_idle_costs_no_order() {
+    let (gateway, address) = Gateway::start();
+    gateway.requests_per_connection.store(1, Ordering::Relaxed);
+    let mut config = config(address, 20.0, 10);
+    let Mode::Http(http) = &mut config.mode else { panic!() };
+    http.connections = 1;
+    let report = run(config).await;
+    assert_eq!((report.acknowledged, report.errors), (10, 0));
+    assert_eq!(gateway.bodies.lock().unwrap().len(), 10);
+}

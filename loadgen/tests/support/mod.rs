@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 /// What the stub saw and how it shall behave.
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub refuse_percent: AtomicU64,
     /// Closes the connection instead of answering every so many requests.
     pub close_every: AtomicU64,
+    /// Closes each connection, unasked, after this many answers; 0 is never.
+    pub requests_per_connection: AtomicU64,
     requests: AtomicU64,
     next_offset: AtomicI64,
 }
@@ -48,19 +51,34 @@ impl Gateway {
                     let (stream, _) = listener.accept().await.unwrap();
                     stream.set_nodelay(true).unwrap();
                     let gateway = served.clone();
-                    tokio::spawn(async move {
-                        let service = service_fn(move |request| {
-                            let gateway = gateway.clone();
-                            async move { gateway.answer(request).await }
-                        });
-                        let _closed = http1::Builder::new()
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                    });
+                    tokio::spawn(async move { gateway.serve(stream).await });
                 }
             });
         });
         (gateway, told.recv().unwrap())
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream) {
+        let answered = Arc::new(AtomicU64::new(0));
+        let (gateway, count) = (self.clone(), answered.clone());
+        let service = service_fn(move |request| {
+            let (gateway, count) = (gateway.clone(), count.clone());
+            async move {
+                let answer = gateway.answer(request).await;
+                count.fetch_add(1, Ordering::Relaxed);
+                answer
+            }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        // Polled once more after each answer, so the last one is written.
+        std::future::poll_fn(|context| {
+            let done = connection.as_mut().poll(context).is_ready();
+            let limit = self.requests_per_connection.load(Ordering::Relaxed);
+            let enough = limit > 0 && answered.load(Ordering::Relaxed) >= limit;
+            if done || enough { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     async fn answer(
