@@ -17,7 +17,8 @@ alter table sales_metric_shards set (autovacuum_vacuum_scale_factor = 0.02, auto
 
 create view sales_metrics as
     select metric_name, dimension,
-           sum(value)::numeric / (10::numeric ^ max(digits)) as value,
+           -- Exact, and written with the decimals of the currency: 70.50.
+           round(sum(value)::numeric / 10::numeric ^ max(digits), max(digits)) as value,
            max(updated_at) as updated_at
     from sales_metric_shards
     group by metric_name, dimension
