@@ -31,7 +31,10 @@ pub async fn ensure(url: &str, schema: Schema) -> Result<()> {
         Schema::Untouched => wait(&options.database(MAINTENANCE)).await,
         Schema::Migrated => {
             wait(&options).await?;
-            sql::migrate(url).await.context("the database could not be migrated")
+            sql::migrate(url).await.context(
+                "the database could not be migrated (one that another version of the \
+                 migrations made goes away with `cargo stack down --purge`)",
+            )
         }
     }
 }

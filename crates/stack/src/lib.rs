@@ -16,6 +16,7 @@
 //! leases on it ([`lease`]). Topics and schema are brought up to date by the
 //! caller itself, so that they are the caller's version.
 
+pub mod build;
 pub mod compose;
 mod database;
 pub mod env;
@@ -28,10 +29,12 @@ pub mod program;
 pub mod progress;
 pub mod protocol;
 pub mod running;
+pub mod service;
 mod socket;
 pub mod state;
 pub mod supervisor;
 mod topics;
+pub mod usage;
 
 pub use options::{Data, Hold, Options, PartitionOverride, Ports, Schema, Server, Source, Topic};
 pub use progress::Progress;

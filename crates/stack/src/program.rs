@@ -65,7 +65,7 @@ fn find(progress: &mut Progress) -> Result<PathBuf> {
 }
 
 /// The folder of a build: that of the program, or the one above `deps` and `examples`.
-fn target_folder(program: &Path) -> PathBuf {
+pub(crate) fn target_folder(program: &Path) -> PathBuf {
     let folder = program.parent().unwrap_or(Path::new("."));
     let inner = folder.file_name().is_some_and(|name| name == "deps" || name == "examples");
     if inner { folder.parent().unwrap_or(folder) } else { folder }.to_path_buf()

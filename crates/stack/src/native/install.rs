@@ -84,9 +84,13 @@ async fn kafka_jars(teller: &Teller) -> Result<PathBuf> {
     fs::create_dir_all(&cache)
         .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
     let lock = fs::File::create(cache.join("lock"))?;
-    teller.step("waiting for another stack that fetches Kafka");
-    let locked = move || flock(&lock, FlockOperation::LockExclusive).map(|()| lock);
-    let lock = tokio::task::spawn_blocking(locked).await??;
+    let lock = if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        lock
+    } else {
+        teller.step("waiting for another stack that fetches Kafka");
+        let wait = move || flock(&lock, FlockOperation::LockExclusive).map(|()| lock);
+        tokio::task::spawn_blocking(wait).await??
+    };
     if !jars.is_dir() {
         fetch(&cache, &jars, teller).await?;
     }
@@ -98,7 +102,7 @@ async fn fetch(cache: &Path, jars: &Path, teller: &Teller) -> Result<()> {
     teller.step(&format!("fetching Kafka {} with Maven (once, 43 MB)", kafka::VERSION));
     let pom = cache.join("pom.xml");
     fs::write(&pom, POM)?;
-    let unfinished = jars.with_extension("unfinished");
+    let unfinished = cache.join(format!("kafka-{}.unfinished", kafka::VERSION));
     drop(fs::remove_dir_all(&unfinished));
     let output = Command::new("mvn")
         .args(["--quiet", "--batch-mode", "--file"])

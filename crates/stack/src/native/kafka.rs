@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use tokio::process::Command;
 
+use super::classes::ClassArchive;
 use super::process::{Launch, Process};
 use crate::logs;
 use crate::options::Server;
@@ -46,18 +47,16 @@ pub struct Kafka {
     jars: PathBuf,
     dir: PathBuf,
     log: PathBuf,
+    classes: ClassArchive,
 }
 
 impl Kafka {
     /// The broker of the stack in `stack_dir`, run by `java` from the jars in `jars`.
     #[must_use]
     pub fn new(java: PathBuf, jars: PathBuf, stack_dir: &Path) -> Self {
-        Self {
-            java,
-            jars,
-            dir: stack_dir.join(Server::Kafka.name()),
-            log: logs::path(stack_dir, Server::Kafka),
-        }
+        let dir = stack_dir.join(Server::Kafka.name());
+        let classes = ClassArchive::new(&java, &jars, &dir);
+        Self { java, jars, dir, log: logs::path(stack_dir, Server::Kafka), classes }
     }
 
     /// Formats the storage when that has not been done, starts the broker and
@@ -79,6 +78,12 @@ impl Kafka {
     /// Stops the broker.
     pub async fn stop(&self, process: &mut Process) {
         process.stop(&STOP_STEPS).await;
+        // A killed JVM may have left half of it.
+        if process.exited()
+            && let Err(error) = self.classes.keep()
+        {
+            eprintln!("{error:#}");
+        }
     }
 
     /// Storage counts as formatted once the tool has ended well: it leaves half of it otherwise.
@@ -87,7 +92,9 @@ impl Kafka {
         if done.exists() {
             return Ok(());
         }
-        let mut command = self.java(&["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
+        let mut options = self.classes.read();
+        options.extend(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"].map(Into::into));
+        let mut command = self.java(&options);
         command.extend(["kafka.tools.StorageTool", "format", "--ignore-formatted"].map(Into::into));
         command.extend(["--cluster-id", CLUSTER_ID, "--config"].map(Into::into));
         command.push(properties.to_string_lossy().into_owned());
@@ -107,8 +114,9 @@ impl Kafka {
     }
 
     fn launch(&self, properties: &Path) -> Launch {
-        let heap = [format!("-Xms{HEAP}"), format!("-Xmx{HEAP}")];
-        let mut command = self.java(&[&heap[0], &heap[1], "-XX:+UseG1GC"]);
+        let mut options = self.classes.read_or_write();
+        options.extend([format!("-Xms{HEAP}"), format!("-Xmx{HEAP}"), "-XX:+UseG1GC".into()]);
+        let mut command = self.java(&options);
         command.push("kafka.Kafka".to_owned());
         command.push(properties.to_string_lossy().into_owned());
         self.wrap(command)
@@ -119,13 +127,12 @@ impl Kafka {
         Launch { command, user: None, death_signal: "KILL", log: self.log.clone() }
     }
 
-    fn java(&self, options: &[&str]) -> Vec<String> {
+    fn java(&self, options: &[String]) -> Vec<String> {
         let logging = "-Dorg.slf4j.simpleLogger";
         let mut command = vec![self.java.to_string_lossy().into_owned()];
-        command.extend(options.iter().map(|&option| option.to_owned()));
+        command.extend_from_slice(options);
         command.extend([
             "-Djava.awt.headless=true".to_owned(),
-            "-Xshare:auto".to_owned(),
             format!("{logging}.defaultLogLevel=info"),
             format!("{logging}.showDateTime=true"),
             format!("{logging}.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX"),

@@ -84,6 +84,12 @@ impl Process {
         self.ended.map(describe)
     }
 
+    /// Whether it has ended by itself, not by a signal it could not handle.
+    #[must_use]
+    pub fn exited(&self) -> bool {
+        self.ended.is_some_and(|status| status.code().is_some())
+    }
+
     /// Sends a signal; nothing happens when the server has ended.
     ///
     /// # Errors
