@@ -28,11 +28,6 @@ impl Clock {
     pub fn now_ns(&self) -> u64 {
         self.0.elapsed().as_nanos() as u64
     }
-
-    /// The instant so many nanoseconds after the zero.
-    pub fn at(&self, nanos: u64) -> Instant {
-        self.0 + Duration::from_nanos(nanos)
-    }
 }
 
 /// A tick from the kernel. The runtime's own timers have a grain of a
@@ -41,15 +36,20 @@ impl Clock {
 pub struct Ticker(AsyncFd<OwnedFd>);
 
 impl Ticker {
-    /// Ticks from now on, within a runtime with I/O.
+    /// Ticks for the first time after `delay`: with the schedule, so that whole
+    /// milliseconds of it are released on time. Needs a runtime with I/O.
     ///
     /// # Errors
     /// The kernel gives no timer.
-    pub fn start() -> io::Result<Self> {
+    pub fn start_in(delay: Duration) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
-        let every = Itimerspec { it_interval: tick, it_value: tick };
+        // Zero would mean never.
+        let delay = delay.max(Duration::from_nanos(1));
+        let first =
+            Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: i64::from(delay.subsec_nanos()) };
+        let every = Itimerspec { it_interval: tick, it_value: first };
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every)?;
         // Deprecated for types that may change their descriptor while registered;
         // an owned one that is never replaced keeps it, and we write no unsafe.
@@ -73,5 +73,23 @@ impl Ticker {
                 Err(_would_block) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ticks_come_each_millisecond_from_the_first_on() {
+        let clock = Clock::start();
+        let ticker = Ticker::start_in(Duration::from_millis(20)).unwrap();
+        ticker.tick().await.unwrap();
+        let first_ns = clock.now_ns();
+        assert!(first_ns >= 20_000_000, "{first_ns}");
+        for _ in 0..10 {
+            ticker.tick().await.unwrap();
+        }
+        assert!(clock.now_ns() - first_ns >= 9_000_000, "ticks came too fast");
     }
 }

@@ -93,8 +93,8 @@ impl Lane {
     async fn release_all(&self, start_ns: u64) -> anyhow::Result<()> {
         let (lane, lanes) = self.share;
         let mut slots = self.schedule.slots().skip(lane).step_by(lanes).peekable();
-        tokio::time::sleep_until(self.clock.at(start_ns).into()).await;
-        let ticker = Ticker::start().context("cannot start the tick timer")?;
+        let delay = Duration::from_nanos(start_ns.saturating_sub(self.clock.now_ns()));
+        let ticker = Ticker::start_in(delay).context("cannot start the tick timer")?;
         while slots.peek().is_some() {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
