@@ -20,4 +20,5 @@ mod stock;
 pub use apply::{Applied, ApplyError, LastSeen, apply};
 pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
 pub use connection::{Database, committed_seq};
+pub use outbox::encode;
 pub use recover::{Recovered, recover};

@@ -66,7 +66,7 @@ pub(super) async fn pending(
 
 /// CloudEvents in structured form, as a JSON array. Ids, subjects and times
 /// have nothing to escape.
-fn encode(events: &[EventOut]) -> String {
+pub fn encode(events: &[EventOut]) -> String {
     use std::fmt::Write as _;
 
     let size = events.iter().map(|event| event.data.len() + 230).sum::<usize>();

@@ -4,8 +4,8 @@
 mod desk;
 mod intake;
 mod queue;
-mod read;
-mod unsettled;
+pub mod read;
+pub mod unsettled;
 mod worker;
 
 pub use queue::{InboxHandle, QueueFull, Task, WorkQueue, queue};

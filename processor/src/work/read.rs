@@ -10,17 +10,15 @@ use crate::store::{BodyHash, DeadLetter};
 
 /// A decoded batch.
 #[derive(Debug, Default)]
-pub(super) struct ReadBatch<'a> {
+pub struct ReadBatch<'a> {
     /// What could be read, with the hash of its value.
-    pub(super) records: Vec<(Decided, BodyHash)>,
+    pub records: Vec<(Decided, BodyHash)>,
     /// What could not.
-    pub(super) dead: Vec<DeadLetter<'a>>,
+    pub dead: Vec<DeadLetter<'a>>,
 }
 
-pub(super) fn read<'a>(
-    records: impl Iterator<Item = &'a Record>,
-    scratch: &mut Scratch,
-) -> ReadBatch<'a> {
+/// Decodes records in their order.
+pub fn read<'a>(records: impl Iterator<Item = &'a Record>, scratch: &mut Scratch) -> ReadBatch<'a> {
     let mut batch = ReadBatch::default();
     for record in records {
         let inbound = match record.lane.source {

@@ -11,18 +11,20 @@ use crate::lane::LaneId;
 
 /// The unsettled orders of one worker.
 #[derive(Debug, Default)]
-pub(super) struct Unsettled {
+pub struct Unsettled {
     orders: HashMap<OrderId, OrderState, FixedState>,
     offsets: HashMap<LaneId, BTreeSet<i64>, FixedState>,
 }
 
 impl Unsettled {
-    pub(super) fn add(&mut self, order_id: OrderId, state: OrderState) {
+    /// An order waits for its payment.
+    pub fn add(&mut self, order_id: OrderId, state: OrderState) {
         self.offsets.entry(state.lane).or_default().insert(state.offset);
         self.orders.insert(order_id, state);
     }
 
-    pub(super) fn remove(&mut self, order_id: OrderId) {
+    /// An order has its answer.
+    pub fn remove(&mut self, order_id: OrderId) {
         if let Some(state) = self.orders.remove(&order_id)
             && let Some(offsets) = self.offsets.get_mut(&state.lane)
         {
@@ -31,29 +33,34 @@ impl Unsettled {
     }
 
     /// Forgets a lane that has another owner.
-    pub(super) fn forget(&mut self, lane: LaneId) {
+    pub fn forget(&mut self, lane: LaneId) {
         self.offsets.remove(&lane);
         self.orders.retain(|_, state| state.lane != lane);
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many orders wait.
+    pub fn len(&self) -> usize {
         self.orders.len()
     }
 
-    pub(super) fn orders(&self) -> &HashMap<OrderId, OrderState, FixedState> {
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+
+    /// The orders that wait.
+    pub fn orders(&self) -> &HashMap<OrderId, OrderState, FixedState> {
         &self.orders
     }
 
     /// The states that these outcomes settle.
-    pub(super) fn states_of(
-        &self,
-        outcomes: &[Outcome],
-    ) -> HashMap<OrderId, OrderState, FixedState> {
+    pub fn states_of(&self, outcomes: &[Outcome]) -> HashMap<OrderId, OrderState, FixedState> {
         let state = |outcome: &Outcome| self.orders.get_key_value(&outcome.order_id());
         outcomes.iter().filter_map(state).map(|(id, state)| (*id, state.clone())).collect()
     }
 
-    pub(super) fn lane_of(&self, order_id: OrderId) -> Option<LaneId> {
+    /// The lane of an order that waits.
+    pub fn lane_of(&self, order_id: OrderId) -> Option<LaneId> {
         self.orders.get(&order_id).map(|state| state.lane)
     }
 
@@ -61,7 +68,7 @@ impl Unsettled {
     /// to `next` are applied, of which the first is at `first`. A record of the
     /// batch may itself become unsettled, so a batch with records resumes at its
     /// first one at the latest.
-    pub(super) fn resume_offset(
+    pub fn resume_offset(
         &self,
         lane: LaneId,
         settled: &BTreeSet<i64>,
