@@ -14,6 +14,9 @@ mod planted_topics;
 mod unjudged;
 mod world;
 
+use std::collections::BTreeSet;
+
+use audit::invariants::Invariant;
 use audit::{Config, Verdict};
 
 /// The beginning of every id.
@@ -25,4 +28,15 @@ async fn judge(what: &str, config: &Config, expected: &[&str], wrong: &mut Vec<S
     if report.verdict != Verdict::Findings || report.broken() != expected {
         wrong.push(format!("{what}: expected {expected:?}\n{report}"));
     }
+}
+
+#[test]
+fn every_invariant_is_seen_to_fail() {
+    let seen: BTreeSet<_> = planted_tables::names()
+        .chain(planted_receipts::names())
+        .chain(planted_topics::names())
+        .collect();
+    let unseen: Vec<_> =
+        Invariant::all().map(Invariant::name).filter(|name| !seen.contains(name)).collect();
+    assert_eq!(unseen, [""; 0]);
 }

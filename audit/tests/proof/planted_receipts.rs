@@ -37,6 +37,8 @@ const IN_RECEIPTS: &[PlantedReceipts] = &[
     ),
 ];
 
+const POISON_ACKED: &str = "acked-readable";
+
 #[tokio::test]
 async fn what_is_planted_in_the_receipts_is_found_under_its_own_name() {
     let world = World::honest("audit-receipts").await;
@@ -59,6 +61,11 @@ async fn what_is_planted_in_the_receipts_is_found_under_its_own_name() {
     lines.push(format!("{ORDER}51,{partition},{offset},{hash},202"));
     let file = world.receipts("poison", &lines);
     let config = Config { receipts: Receipts::Files(vec![file]), ..honest };
-    judge("an acknowledged order that is poison", &config, &["acked-readable"], &mut wrong).await;
+    judge("an acknowledged order that is poison", &config, &[POISON_ACKED], &mut wrong).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is found at least once.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    IN_RECEIPTS.iter().flat_map(|(.., names)| names.iter().copied()).chain([POISON_ACKED])
 }

@@ -302,6 +302,11 @@ async fn what_is_planted_in_the_tables_is_found_under_its_own_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is found at least once.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    IN_TABLES.iter().flat_map(|(.., names)| names.iter().copied())
+}
+
 /// Puts ids where `{n}` stands.
 fn with_ids(sql: &str) -> String {
     let mut sql = sql.to_owned();

@@ -1,6 +1,6 @@
 //! Lies in what was told, and in dead letters.
 
-use crate::world::{self, Event, World};
+use crate::world::{self, DeadLetter, Event, World};
 use crate::{ORDER, judge};
 
 /// What is planted in what was told, how, and what must be false.
@@ -110,31 +110,56 @@ async fn what_is_planted_in_the_events_is_found_under_its_own_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is planted among the dead letters, how, and what must be false.
+type PlantedDeadLetters = (&'static str, fn(&mut Vec<DeadLetter>), &'static [&'static str]);
+
+const IN_DEAD_LETTERS: &[PlantedDeadLetters] = &[
+    (
+        "a dead letter that was not published",
+        |letters| *letters = letters[1..4].to_vec(),
+        &["dlq-record-missing"],
+    ),
+    (
+        "altered bytes",
+        |letters| letters[2].value.as_mut().unwrap().push(b' '),
+        &["dlq-record-content"],
+    ),
+    (
+        "a copy of a good record",
+        |letters| set(&mut letters[4], "x-dlq-original-offset", b"0"),
+        &["dlq-record-unexpected"],
+    ),
+    (
+        "another reason than in the table",
+        |letters| set(&mut letters[3], "x-dlq-error-code", b"bad_header"),
+        &["dlq-record-content"],
+    ),
+];
+
+fn set(letter: &mut DeadLetter, name: &str, value: &[u8]) {
+    let header = letter.headers.iter_mut().find(|header| header.0 == name);
+    header.unwrap().1 = value.to_vec();
+}
+
+/// What is found at least once.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let events = IN_EVENTS.iter().flat_map(|(.., names)| names.iter().copied());
+    events.chain(IN_DEAD_LETTERS.iter().flat_map(|(.., names)| names.iter().copied()))
+}
+
 #[tokio::test]
 async fn what_is_planted_on_the_dead_letter_topic_is_found_under_its_own_name() {
     let world = World::honest("audit-dlq").await;
     let mut wrong = Vec::new();
     let honest = world.dead_letters();
-    let lost = honest[1..4].to_vec();
-    let mut altered = honest.clone();
-    altered[2].value.as_mut().unwrap().push(b' ');
-    let mut foreign = honest.clone();
-    foreign[4].headers.iter_mut().find(|h| h.0 == "x-dlq-original-offset").unwrap().1 =
-        b"0".to_vec();
-    let mut excused = honest.clone();
-    excused[3].headers.iter_mut().find(|h| h.0 == "x-dlq-error-code").unwrap().1 =
-        b"bad_header".to_vec();
-    for (what, letters, expected) in [
-        ("a dead letter that was not published", lost, "dlq-record-missing"),
-        ("altered bytes", altered, "dlq-record-content"),
-        ("a copy of a good record", foreign, "dlq-record-unexpected"),
-        ("another reason than in the table", excused, "dlq-record-content"),
-    ] {
+    for (what, spoil, expected) in IN_DEAD_LETTERS {
+        let mut letters = honest.clone();
+        spoil(&mut letters);
         let bed = testkit::bed("audit-dlq").await;
         world.write_dead_letters(&bed.topics.dlq, &letters).await;
         let mut config = world.config();
         config.topics.dlq.clone_from(&bed.topics.dlq);
-        judge(what, &config, &[expected], &mut wrong).await;
+        judge(what, &config, expected, &mut wrong).await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,0 +1,200 @@
+//! The ledger and its comparisons without servers: what is hard to bring about
+//! with real ones, above all hostile records with one id in several partitions.
+
+use audit::findings::Findings;
+use audit::fold::causes::Causes;
+use audit::fold::ledger::Ledger;
+use audit::fold::orders::{self, Row};
+use audit::fold::totals::Totals;
+use audit::fold::{processed, refused, requests};
+use audit::invariants::Invariant;
+use audit::place::{Place, Topic, body_hash};
+use audit::rules::{Headers, Record};
+use uuid::Uuid;
+
+const ORDER: Uuid = Uuid::from_u128(1);
+const CANCEL: Uuid = Uuid::from_u128(2);
+const ANN: &str = r#"{"customerId":"ann","items":[{"productId":"p","quantity":2,"price":1}]}"#;
+const BOB: &str = r#"{"customerId":"bob","items":[{"productId":"p","quantity":2,"price":1}]}"#;
+
+/// The books of one test.
+struct Books {
+    ledger: Ledger,
+    causes: Causes,
+    findings: Findings,
+}
+
+fn at(partition: i32, offset: i64) -> Place {
+    Place { topic: Topic::Orders, partition, offset }
+}
+
+impl Books {
+    fn new() -> Self {
+        let (causes, findings) = (Causes::default(), Findings::default());
+        Self { ledger: Ledger::with_capacity(0), causes, findings }
+    }
+
+    fn record(&mut self, place: Place, kind: &str, event: Uuid, (key, value): (&str, &str)) {
+        let event = event.to_string();
+        let headers = vec![
+            ("ce_id", Some(event.as_bytes())),
+            ("ce_type", Some(kind.as_bytes())),
+            ("ce_time", Some(&b"2026-11-21T08:00:00Z"[..])),
+        ];
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        let headers = Headers(headers);
+        self.ledger.take(&Record { place, logged_s: 10, key, value, headers });
+    }
+
+    fn created(&mut self, place: Place, body: &str) {
+        self.record(place, "order.created.v1", ORDER, (&ORDER.to_string(), body));
+    }
+
+    fn cancel(&mut self, place: Place) {
+        let key = ORDER.to_string();
+        self.record(place, "order.cancel_requested.v1", CANCEL, (&key, "{}"));
+    }
+
+    fn row(&mut self, source: Place, customer: &str, status: &str, reason: Option<&str>) {
+        let row = Row {
+            order_id: ORDER,
+            customer_id: customer,
+            status,
+            currency: "EUR",
+            total_minor: 200,
+            lines: r#"[{"sku": "p", "quantity": 2, "price_minor": 100}]"#,
+            reason,
+            shipment: None,
+            source,
+            created_us: 1_795_248_000_000_000,
+        };
+        orders::judge(&mut self.ledger, &mut self.causes, &row, &mut self.findings);
+    }
+
+    fn processed(&mut self, event_id: Uuid, place: Place, value: &str, processed_us: i64) {
+        let body = body_hash(value.as_bytes());
+        let row = processed::Row { event_id, place, epoch: 1, body, processed_us };
+        processed::judge(&mut self.ledger, &mut self.causes, &row, &mut self.findings);
+    }
+
+    fn refused(&mut self, event_id: Uuid, place: Place, event_type: &str, reason: &str) {
+        let subject = &ORDER.to_string();
+        let row = refused::Row { place, event_id, event_type, subject, reason };
+        refused::judge(&mut self.ledger, &row, &mut self.findings);
+    }
+
+    /// The names of what is false once everything was compared.
+    fn broken(mut self) -> Vec<&'static str> {
+        refused::judge_unflagged(&self.ledger, &mut self.findings);
+        requests::judge(&self.ledger, &mut self.findings);
+        let totals = Totals::of(&self.ledger);
+        self.causes.judge(&self.ledger, &totals, &mut self.findings);
+        let findings = &self.findings;
+        Invariant::all().filter(|i| findings.count(*i) > 0).map(Invariant::name).collect()
+    }
+}
+
+#[test]
+fn a_repetition_is_no_second_order_and_another_body_must_be_flagged() {
+    let mut books = Books::new();
+    books.created(at(0, 0), ANN);
+    books.created(at(0, 1), ANN);
+    books.row(at(0, 0), "ann", "PAID", None);
+    assert_eq!(books.broken(), [""; 0]);
+
+    let mut books = Books::new();
+    books.created(at(0, 0), ANN);
+    books.created(at(0, 1), BOB);
+    books.row(at(0, 0), "ann", "PAID", None);
+    assert_eq!(books.broken(), ["body-mismatch-unflagged"]);
+
+    let mut books = Books::new();
+    books.created(at(0, 0), ANN);
+    books.created(at(0, 1), ANN);
+    books.row(at(0, 0), "ann", "PAID", None);
+    books.refused(ORDER, at(0, 1), "order.created.v1", "body_mismatch");
+    assert_eq!(books.broken(), ["refused-event-unexpected"], "the body is the same");
+}
+
+#[test]
+fn of_one_id_in_two_partitions_either_may_be_the_order_but_only_its_first_record() {
+    let three = |books: &mut Books| {
+        books.created(at(0, 0), ANN);
+        books.created(at(1, 4), BOB);
+        books.created(at(1, 5), ANN);
+    };
+    let mut books = Books::new();
+    three(&mut books);
+    books.row(at(1, 4), "bob", "PAID", None);
+    books.processed(ORDER, at(1, 4), BOB, 0);
+    books.refused(ORDER, at(0, 0), "order.created.v1", "body_mismatch");
+    books.refused(ORDER, at(1, 5), "order.created.v1", "body_mismatch");
+    assert_eq!(books.broken(), [""; 0]);
+
+    let mut books = Books::new();
+    three(&mut books);
+    books.row(at(1, 5), "ann", "PAID", None);
+    books.refused(ORDER, at(1, 4), "order.created.v1", "body_mismatch");
+    assert_eq!(books.broken(), ["order-content"], "the later record cannot have been first");
+}
+
+#[test]
+fn a_cancellation_before_its_order_did_not_know_it() {
+    let cancelled = |reason: &str, status: &str, why| {
+        let mut books = Books::new();
+        books.cancel(at(0, 0));
+        books.created(at(0, 1), ANN);
+        books.row(at(0, 1), "ann", status, why);
+        books.refused(CANCEL, at(0, 0), "order.cancel_requested.v1", reason);
+        books.broken()
+    };
+    assert_eq!(cancelled("unknown_order", "PAID", None), [""; 0]);
+    assert_eq!(cancelled("illegal_step", "PAID", None), ["refused-event-unexpected"]);
+    let why = Some(r#"{"code": "requested"}"#);
+    assert_eq!(cancelled("unknown_order", "CANCELLED", why), ["status-without-request"]);
+}
+
+#[test]
+fn a_cancellation_that_had_to_succeed_cannot_be_refused() {
+    let cancelled = |status: &str, why| {
+        let mut books = Books::new();
+        books.created(at(0, 0), ANN);
+        books.cancel(at(0, 1));
+        books.row(at(0, 0), "ann", status, why);
+        books.refused(CANCEL, at(0, 1), "order.cancel_requested.v1", "illegal_step");
+        books.broken()
+    };
+    assert_eq!(cancelled("PAID", None), ["refused-event-unexpected"]);
+    assert_eq!(cancelled("PAYMENT_FAILED", Some(r#"{"code": "declined"}"#)), [""; 0]);
+}
+
+#[test]
+fn who_was_refused_stock_that_was_certainly_there_was_refused_wrongly() {
+    let minute = 60_000_000;
+    let rejected = |restocked: &str, at_us: i64, decided_us: i64| {
+        let mut books = Books::new();
+        let (restock, stock) = (Uuid::from_u128(9), Place { topic: Topic::Stock, ..at(0, 0) });
+        let body = format!(r#"{{"quantity":{restocked},"reason":"restock"}}"#);
+        books.record(stock, "stock.adjusted.v1", restock, ("p", &body));
+        books.created(at(0, 0), ANN);
+        let short = r#"{"code":"insufficient_stock","productId":"p","requested":2,"available":1}"#;
+        books.row(at(0, 0), "ann", "REJECTED", Some(short));
+        books.processed(restock, stock, &body, at_us);
+        books.processed(ORDER, at(0, 0), ANN, decided_us);
+        books.broken()
+    };
+    assert_eq!(rejected("2", 0, 5 * minute), ["rejected-without-cause"]);
+    assert_eq!(rejected("1", 0, 5 * minute), [""; 0]);
+    assert_eq!(rejected("2", 5 * minute, 5 * minute), [""; 0], "it may have come just after");
+}
+
+#[test]
+fn a_missing_trace_is_excused_by_age_alone() {
+    let missing = |kept_since_s: u32| {
+        let mut books = Books::new();
+        books.created(at(0, 0), ANN);
+        processed::judge_missing(&books.ledger, kept_since_s, &mut books.findings);
+        books.findings.count(Invariant::ProcessedEventMissing)
+    };
+    assert_eq!((missing(10), missing(11)), (1, 0));
+}
