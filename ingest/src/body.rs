@@ -62,7 +62,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn collect(mut body: Incoming, length: usize, deadline: Duration) -> Result<Bytes, Problem> {
-    let Some(first) = frame(&mut body, deadline).await? else { return Ok(Bytes::new()) };
+    // The common case is a body that came with its head: one look finds all of
+    // it, and no timer is needed.
+    let first = tokio::select! {
+        biased;
+        frame = next_frame(&mut body) => frame?.unwrap_or_default(),
+        () = std::future::ready(()) => Bytes::new(),
+    };
     if first.len() == length {
         return Ok(first);
     }
@@ -76,11 +82,6 @@ async fn collect(mut body: Incoming, length: usize, deadline: Duration) -> Resul
         Ok(whole.freeze())
     };
     timeout(deadline, rest).await.unwrap_or_else(|_| Err(too_slow(deadline)))
-}
-
-/// The common case: the whole body came with the head and is ready.
-async fn frame(body: &mut Incoming, deadline: Duration) -> Result<Option<Bytes>, Problem> {
-    timeout(deadline, next_frame(body)).await.unwrap_or_else(|_| Err(too_slow(deadline)))
 }
 
 async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {

@@ -14,7 +14,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::metrics::{CONNECTIONS, IN_FLIGHT, Meter, Reporter, describe};
-use crate::publisher::{Acks, ProducerConfig, Publisher, watch};
+use crate::publisher::availability::State;
+use crate::publisher::{Acks, CONDITION, ProducerConfig, Publisher, watch};
 use crate::reads::Reads;
 use crate::server::Workers;
 use crate::worker::{Limits, Refused, Worker};
@@ -43,6 +44,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     describe();
     let health = Health::default();
+    health.fail(CONDITION, State::Starting.reason());
     let background = TaskTracker::new();
     let finished = CancellationToken::new();
 

@@ -7,11 +7,11 @@
 //! timer for each request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-/// How exact deadlines are.
+/// How exact deadlines are: a write remembers a count of sweeps, not a time.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Where a record is.
@@ -77,7 +77,6 @@ impl Ticket {
 /// The waiting writes of one worker.
 pub struct Acks {
     worker: u8,
-    timeout: Duration,
     table: Mutex<Table>,
     inbox: Mutex<Vec<(Ticket, Outcome)>>,
     arrived: Notify,
@@ -86,15 +85,20 @@ pub struct Acks {
 impl Acks {
     /// At most `capacity` writes of this worker wait, each for `timeout`.
     pub fn new(worker: u8, capacity: usize, timeout: Duration) -> Self {
-        let table = Mutex::new(Table::with_capacity(capacity.clamp(1, SLOTS_MAX)));
-        Self { worker, timeout, table, inbox: Mutex::default(), arrived: Notify::new() }
+        let sweeps = timeout.as_millis().div_ceil(SWEEP_INTERVAL.as_millis()).max(1);
+        let table = Table {
+            capacity: capacity.clamp(1, SLOTS_MAX),
+            sweeps_max: u64::try_from(sweeps).unwrap_or(u64::MAX),
+            ..Table::default()
+        };
+        let table = Mutex::new(table);
+        Self { worker, table, inbox: Mutex::default(), arrived: Notify::new() }
     }
 
     /// A ticket for one more write, unless too many wait.
     pub(super) fn open(&self) -> Option<(Ticket, oneshot::Receiver<Outcome>)> {
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { since: Instant::now(), sender };
-        let (slot, generation) = locked(&self.table).insert(waiting)?;
+        let (slot, generation) = locked(&self.table).insert(sender)?;
         Some((Ticket { worker: self.worker, slot, generation }, receiver))
     }
 
@@ -135,11 +139,7 @@ impl Acks {
                     std::mem::swap(&mut *locked(&self.inbox), &mut reports);
                     locked(&self.table).settle(reports.drain(..));
                 }
-                _ = sweep.tick() => {
-                    if let Some(limit) = Instant::now().checked_sub(self.timeout) {
-                        locked(&self.table).expire(limit);
-                    }
-                }
+                _ = sweep.tick() => locked(&self.table).sweep(),
             }
         }
     }
@@ -151,7 +151,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 struct Waiting {
-    since: Instant,
+    /// The sweep before it came.
+    since: u64,
     sender: oneshot::Sender<Outcome>,
 }
 
@@ -162,19 +163,18 @@ struct Slot {
 }
 
 /// Slots that are reused, newest first, so that few of them stay warm.
+#[derive(Default)]
 struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
     capacity: usize,
     used: usize,
+    sweeps: u64,
+    sweeps_max: u64,
 }
 
 impl Table {
-    fn with_capacity(capacity: usize) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), capacity, used: 0 }
-    }
-
-    fn insert(&mut self, waiting: Waiting) -> Option<(u32, u32)> {
+    fn insert(&mut self, sender: oneshot::Sender<Outcome>) -> Option<(u32, u32)> {
         if self.used == self.capacity {
             return None;
         }
@@ -184,7 +184,7 @@ impl Table {
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[index as usize];
-        slot.waiting = Some(waiting);
+        slot.waiting = Some(Waiting { since: self.sweeps, sender });
         Some((index, slot.generation))
     }
 
@@ -209,10 +209,14 @@ impl Table {
         }
     }
 
-    fn expire(&mut self, limit: Instant) {
+    /// Tells those who have waited too long.
+    fn sweep(&mut self) {
+        self.sweeps += 1;
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
-            if slot.waiting.as_ref().is_some_and(|waiting| waiting.since <= limit) {
+            let waited = slot.waiting.as_ref().map(|waiting| self.sweeps - waiting.since);
+            // The first of its sweeps came too early to count.
+            if waited.is_some_and(|sweeps| sweeps > self.sweeps_max) {
                 let ticket = Ticket { worker: 0, slot: index as u32, generation: slot.generation };
                 self.settle(std::iter::once((ticket, Err(Unconfirmed::TooLate))));
             }
@@ -268,12 +272,14 @@ mod tests {
 
     #[test]
     fn who_waits_too_long_is_told() {
-        let acks = acks(4);
+        let acks = Acks::new(5, 4, Duration::from_millis(250));
         let (_, mut old) = acks.open().unwrap();
-        let limit = Instant::now();
-        while Instant::now() <= limit {}
+        for _ in 0..3 {
+            locked(&acks.table).sweep();
+        }
         let (_, mut young) = acks.open().unwrap();
-        locked(&acks.table).expire(limit);
+        assert!(old.try_recv().is_err());
+        locked(&acks.table).sweep();
         assert_eq!(old.try_recv(), Ok(Err(Unconfirmed::TooLate)));
         assert!(young.try_recv().is_err());
         assert_eq!(acks.in_flight(), 1);

@@ -25,7 +25,7 @@ use self::availability::{Availability, State};
 pub use self::event::Event;
 use self::producer::GatewayProducer;
 pub use self::producer::ProducerConfig;
-pub use self::watch::watch;
+pub use self::watch::{CONDITION, watch};
 
 /// Why a record was not taken; nothing was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

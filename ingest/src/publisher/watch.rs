@@ -26,24 +26,25 @@ pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: Cancellation
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut progress = Progress::new(publisher.config.stall_after);
-    let mut told = State::Starting;
-    health.fail(CONDITION, told.reason());
+    let mut told = None;
     loop {
+        // Before the look, which may take a second, and after it.
+        tell(&publisher, &health, &mut told);
+        look(&publisher, &mut progress).await;
+        tell(&publisher, &health, &mut told);
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
             () = publisher.availability.changed() => {}
         }
-        look(&publisher, &mut progress).await;
-        let state = publisher.availability.state();
-        if state != told {
-            told = state;
-            tell(&health, state);
-        }
     }
 }
 
-fn tell(health: &Health, state: State) {
+fn tell(publisher: &Publisher, health: &Health, told: &mut Option<State>) {
+    let state = publisher.availability.state();
+    if told.replace(state) == Some(state) {
+        return;
+    }
     match state {
         State::Up => {
             tracing::info!("broker is there, taking writes");

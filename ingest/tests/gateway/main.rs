@@ -2,10 +2,17 @@
 //! are injected, against real Kafka and PostgreSQL where what is written and
 //! read matters.
 
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod outage;
+#[cfg(test)]
 mod reads;
+#[cfg(test)]
 mod start;
+#[cfg(test)]
 mod writes;

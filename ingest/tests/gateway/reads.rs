@@ -187,8 +187,12 @@ async fn reads_that_pile_up_are_refused_and_slow_no_write() {
         assert_eq!(request(gateway.http, "POST", "/orders", ORDER).await.status, 202);
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-    for answer in reads.join_all().await {
+    let answers = reads.join_all().await;
+    for answer in &answers {
         assert_eq!((answer.status, answer.problem().as_str()), (503, "reads-away"));
     }
+    let at_once = answers.iter().filter(|answer| answer.body.contains("too many reads")).count();
+    // One connection and 16 places in front of it.
+    assert_eq!(at_once, 60 - 17);
     gateway.stop().await;
 }
