@@ -6,7 +6,7 @@ use clap::Parser;
 
 /// Runs the whole pipeline on a real Kafka and a real PostgreSQL: drives orders
 /// through the gateway, prints latency, throughput, cost and the top of
-/// sales_metrics, and has the books audited.
+/// the sales metrics, and has the books audited.
 #[derive(Parser, Debug)]
 #[command(
     name = "cargo demo --",

@@ -8,7 +8,8 @@ pub(crate) fn lines(env: &[(String, String)], pids: &[(&str, u32)], stack_dir: &
     let value = |name: &str| {
         env.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     };
-    let (url, database, brokers) = (value("INGEST_URL"), value("DATABASE_URL"), value("KAFKA_BROKERS"));
+    let (url, database, brokers) =
+        (value("INGEST_URL"), value("DATABASE_URL"), value("KAFKA_BROKERS"));
     let pids: Vec<String> = pids.iter().map(|(_, pid)| pid.to_string()).collect();
     let body = r#"{"customerId":"me","items":[{"productId":"p-1","quantity":1,"price":9.95}]}"#;
     format!(

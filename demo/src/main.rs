@@ -15,7 +15,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    // The alias ends in `--` already, so that both `cargo demo --keep` and the
+    // customary `cargo demo -- --keep` work.
+    let words = std::env::args_os().enumerate().filter(|(n, word)| *n != 1 || word != "--");
+    let args = args::Args::parse_from(words.map(|(_, word)| word));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return service::shutdown::report(Err(error.into())),

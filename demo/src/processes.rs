@@ -38,7 +38,9 @@ struct Service {
 
 /// Environment for all programs: the stack's, and ports for ours. The ports
 /// that people know are taken when they are free.
-pub(crate) fn environment(stack_env: Vec<(String, String)>) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) fn environment(
+    stack_env: Vec<(String, String)>,
+) -> anyhow::Result<Vec<(String, String)>> {
     let mut env = stack_env;
     let mut set = |name: &str, value: String| {
         env.retain(|(known, _)| known != name);
@@ -47,16 +49,19 @@ pub(crate) fn environment(stack_env: Vec<(String, String)>) -> anyhow::Result<Ve
     let ingest = free_port(8080)?;
     set("INGEST_LISTEN", format!("127.0.0.1:{ingest}"));
     set("INGEST_URL", format!("http://127.0.0.1:{ingest}"));
-    for (name, usual) in
-        [("INGEST_ADMIN_LISTEN", 9080), ("PROCESSOR_ADMIN_LISTEN", 9081), ("NOTIFIER_ADMIN_LISTEN", 9082)]
-    {
+    for (name, usual) in [
+        ("INGEST_ADMIN_LISTEN", 9080),
+        ("PROCESSOR_ADMIN_LISTEN", 9081),
+        ("NOTIFIER_ADMIN_LISTEN", 9082),
+    ] {
         set(name, format!("127.0.0.1:{}", free_port(usual)?));
     }
     Ok(env)
 }
 
 fn free_port(usual: u16) -> anyhow::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
+    let listener =
+        TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
     Ok(listener.context("no free port on 127.0.0.1")?.local_addr()?.port())
 }
 
@@ -80,7 +85,13 @@ impl Services {
         Ok(services)
     }
 
-    fn spawn(&self, folder: &Path, logs: &Path, name: &'static str, outlive: bool) -> anyhow::Result<Service> {
+    fn spawn(
+        &self,
+        folder: &Path,
+        logs: &Path,
+        name: &'static str,
+        outlive: bool,
+    ) -> anyhow::Result<Service> {
         let log = logs.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = if outlive {
@@ -99,17 +110,25 @@ impl Services {
             let told = logs.join("notifications.jsonl");
             command.arg("--sink").arg(format!("file:{}", told.display()));
         }
-        command.envs(self.env.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command
+            .envs(self.env.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let admin = format!("{}_ADMIN_LISTEN", name.to_uppercase());
-        let address = self.env.iter().find(|(known, _)| *known == admin).map(|(_, value)| value.as_str());
+        let address =
+            self.env.iter().find(|(known, _)| *known == admin).map(|(_, value)| value.as_str());
         let port = address.and_then(|address| address.rsplit_once(':')?.1.parse().ok());
         Ok(Service { name, child, admin_port: port.context("no admin port")?, log })
     }
 
     /// Process ids by name.
     pub(crate) fn pids(&self) -> Vec<(&'static str, u32)> {
-        self.running.iter().filter_map(|service| Some((service.name, service.child.id()?))).collect()
+        self.running
+            .iter()
+            .filter_map(|service| Some((service.name, service.child.id()?)))
+            .collect()
     }
 
     /// What each service has used so far.
@@ -121,7 +140,11 @@ impl Services {
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         for service in &mut self.running {
             if let Some(status) = service.child.try_wait()? {
-                bail!("{} ended ({status}); its last words:\n{}", service.name, last_lines(&service.log));
+                bail!(
+                    "{} ended ({status}); its last words:\n{}",
+                    service.name,
+                    last_lines(&service.log)
+                );
             }
         }
         Ok(())
@@ -141,13 +164,21 @@ impl Service {
         let deadline = Instant::now() + READY_DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended ({status}) before it was ready:\n{}", self.name, last_lines(&self.log));
+                bail!(
+                    "{} ended ({status}) before it was ready:\n{}",
+                    self.name,
+                    last_lines(&self.log)
+                );
             }
             if is_ready(self.admin_port).await {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                bail!("{} was not ready within {READY_DEADLINE:?}:\n{}", self.name, last_lines(&self.log));
+                bail!(
+                    "{} was not ready within {READY_DEADLINE:?}:\n{}",
+                    self.name,
+                    last_lines(&self.log)
+                );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -160,10 +191,19 @@ impl Service {
         }
         match tokio::time::timeout(DRAIN_DEADLINE, self.child.wait()).await {
             Ok(status) if status.as_ref().is_ok_and(std::process::ExitStatus::success) => Ok(()),
-            Ok(status) => bail!("{} did not stop cleanly ({:?}):\n{}", self.name, status?, last_lines(&self.log)),
+            Ok(status) => bail!(
+                "{} did not stop cleanly ({:?}):\n{}",
+                self.name,
+                status?,
+                last_lines(&self.log)
+            ),
             Err(_) => {
                 self.child.kill().await?;
-                bail!("{} did not drain within {DRAIN_DEADLINE:?}:\n{}", self.name, last_lines(&self.log))
+                bail!(
+                    "{} did not drain within {DRAIN_DEADLINE:?}:\n{}",
+                    self.name,
+                    last_lines(&self.log)
+                )
             }
         }
     }
@@ -172,7 +212,9 @@ impl Service {
 async fn is_ready(port: u16) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
         Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200"))

@@ -32,12 +32,17 @@ pub(crate) fn ready() -> anyhow::Result<PathBuf> {
         ensure!(built.success(), "the programs do not build; see the messages above");
     }
     let missing: Vec<_> = PROGRAMS.iter().filter(|name| !folder.join(name).is_file()).collect();
-    ensure!(missing.is_empty(), "{missing:?} not found in {}; run through cargo demo", folder.display());
+    ensure!(
+        missing.is_empty(),
+        "{missing:?} not found in {}; run through cargo demo",
+        folder.display()
+    );
     Ok(folder)
 }
 
 fn is_cargos(name: &std::ffi::OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG") || name.starts_with("CARGO_MANIFEST"))
+    name.to_str()
+        .is_some_and(|name| name.starts_with("CARGO_PKG") || name.starts_with("CARGO_MANIFEST"))
 }
 
 /// A program of ours.

@@ -49,7 +49,9 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let report = Report {
         orders_per_s: load["orders_per_s"].as_f64().unwrap_or_default(),
         cpu_us_per_order: costs(&before, &after, &load),
-        sales_metrics: tables::top(stack.database_url()).await.context("cannot read sales_metrics")?,
+        sales_metrics: tables::top(stack.database_url())
+            .await
+            .context("cannot read sales_metrics")?,
         audit: json(&files.audit),
         load,
     };
@@ -79,7 +81,8 @@ struct Files {
 impl Files {
     fn new(stack_dir: &Path) -> anyhow::Result<Self> {
         let folder = stack_dir.join("demo");
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         let files = Self {
             logs: folder.join("logs"),
             receipts: folder.join("receipts.csv"),
@@ -104,10 +107,24 @@ async fn bring_up(args: &Args) -> anyhow::Result<Stack> {
 }
 
 /// Whether the load was driven without fault.
-async fn drive(args: &Args, folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
+async fn drive(
+    args: &Args,
+    folder: &Path,
+    services: &Services,
+    files: &Files,
+) -> anyhow::Result<bool> {
     let (seed, stock) = (args.seed.to_string(), args.stock.to_string());
     let status = Command::new(program(folder, "loadgen"))
-        .args(["--rate", &args.rate, "--duration", &args.duration, "--seed", &seed, "--stock", &stock])
+        .args([
+            "--rate",
+            &args.rate,
+            "--duration",
+            &args.duration,
+            "--seed",
+            &seed,
+            "--stock",
+            &stock,
+        ])
         .args(["--duplicates", &args.duplicates, "--cancels", &args.cancels, "--follow"])
         .arg("--receipts")
         .arg(&files.receipts)
@@ -154,7 +171,8 @@ fn costs(before: &[(String, Usage)], after: &[(String, Usage)], load: &Value) ->
         peak_mib: load["peak_rss_mib"].as_f64().unwrap_or_default() as u64,
     });
     let cost = |(name, end): &(String, Usage)| {
-        let begin = before.iter().find(|(known, _)| known == name).map_or(0, |(_, usage)| usage.cpu_us);
+        let begin =
+            before.iter().find(|(known, _)| known == name).map_or(0, |(_, usage)| usage.cpu_us);
         Cost {
             process: name.clone(),
             cpu_us: end.cpu_us.saturating_sub(begin) as f64 / orders,

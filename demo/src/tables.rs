@@ -16,7 +16,8 @@ const TOP: &str = "
 /// Rows of name, dimension and value.
 pub(crate) async fn top(database_url: &str) -> anyhow::Result<Vec<[String; 3]>> {
     let mut connection = PgConnection::connect(database_url).await?;
-    let query = format!("select metric_name, dimension, trim_scale(value)::text from ({TOP}) as top");
+    let query =
+        format!("select metric_name, dimension, trim_scale(value)::text from ({TOP}) as top");
     let rows = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_all(&mut connection).await?;
     connection.close().await?;
     rows.iter().map(|row| Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])).collect()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use contract::inbound::Parts;
+use contract::topic::Topics;
 
 /// Which input topic.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -26,6 +27,29 @@ pub struct LaneId {
     pub source: Source,
     /// The partition.
     pub partition: i32,
+}
+
+impl LaneId {
+    /// The name of its topic.
+    pub fn topic(self, topics: &Topics) -> &str {
+        match self.source {
+            Source::Orders => &topics.orders,
+            Source::Stock => &topics.stock,
+        }
+    }
+}
+
+impl Source {
+    /// The input that a topic name stands for.
+    pub fn of(topic: &str, topics: &Topics) -> Option<Self> {
+        if topic == topics.orders {
+            Some(Self::Orders)
+        } else if topic == topics.stock {
+            Some(Self::Stock)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for LaneId {

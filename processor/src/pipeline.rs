@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use service::admin::{self, Admin};
+use service::health::Health;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::RunArgs;
@@ -41,7 +42,7 @@ pub async fn run(
     let topics = args.kafka.topics();
     let database = Database::new(&args.database.database_url, topics.clone())
         .context("DATABASE_URL is no PostgreSQL URL")?;
-    let producer = Arc::new(Producer::new(&args.kafka.brokers, &topics.order_events, &topics.dlq)?);
+    let producer = Arc::new(Producer::new(&args.kafka.brokers, topics.clone())?);
     let breaker = Breaker::new(args.payment.breaker());
     let cashiers =
         Cashier::staff(args.payment.provider()?, breaker, args.payment.cashier(), args.workers);
@@ -68,45 +69,77 @@ pub async fn run(
     }
 
     let owner = format!("{}:{}", hostname(), std::process::id());
-    let config =
-        PollConfig { brokers: args.kafka.brokers.clone(), group: args.group.clone(), topics };
+    let config = PollConfig {
+        brokers: args.kafka.brokers.clone(),
+        group: args.group.clone(),
+        topics,
+        health: admin.health.clone(),
+    };
     let poll_loop = PollLoop::new(&config, database.clone(), Claims::new(database, owner), queues)?;
     let (poll_stop, poll_drained) = (quit.clone(), drained.clone());
     let polling = on_thread("poll".into(), move || poll_loop.run(&poll_stop, &poll_drained));
-    let mut polling = tokio::spawn(polling);
     let retention =
         crate::retention::run(args.database.database_url.clone(), args.retention, quit.clone());
-    let retention = tokio::spawn(retention);
     let admin_stop = CancellationToken::new();
     let admin_port = tokio::spawn(admin::serve(admin_listener, admin.clone(), admin_stop.clone()));
 
-    // The first part to end ends the rest.
-    let mut polls = true;
-    let first = tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        Some(ended) = tasks.join_next() => ended.context("a worker panicked").flatten(),
-        ended = &mut polling => {
-            polls = false;
-            ended.context("the poll loop panicked").flatten()
-        }
+    let parts = Parts {
+        workers: tasks,
+        polling: tokio::spawn(polling),
+        retention: tokio::spawn(retention),
+        quit,
+        drained,
     };
-    admin.health.fail("drain", "stopping");
-    quit.cancel();
-    let rest = tokio::time::timeout(args.drain_deadline + LEAVE_GRACE, async {
-        let mut outcome = first;
-        while let Some(ended) = tasks.join_next().await {
-            outcome = outcome.and(ended.context("a worker panicked").flatten());
-        }
-        drained.cancel();
-        if polls {
-            outcome = outcome.and(polling.await.context("the poll loop panicked").flatten());
-        }
-        outcome.and(retention.await.context("retention panicked").flatten())
-    });
-    let outcome = rest.await.context("the drain did not end in time").flatten();
+    let outcome = parts.until_stopped(&stop, &admin.health, args.drain_deadline).await;
     admin_stop.cancel();
     admin_port.await.context("the admin port panicked")?;
     outcome
+}
+
+/// What runs, and how it is told to end.
+struct Parts {
+    workers: JoinSet<anyhow::Result<()>>,
+    polling: JoinHandle<anyhow::Result<()>>,
+    retention: JoinHandle<anyhow::Result<()>>,
+    /// Ends polling and begins the workers' drain.
+    quit: CancellationToken,
+    /// Lets the poll loop leave the group.
+    drained: CancellationToken,
+}
+
+impl Parts {
+    /// The first part to end ends the rest; the first error is the outcome.
+    async fn until_stopped(
+        mut self,
+        stop: &CancellationToken,
+        health: &Health,
+        drain_deadline: Duration,
+    ) -> anyhow::Result<()> {
+        let mut polls = true;
+        let first = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = self.workers.join_next() => ended.context("a worker panicked").flatten(),
+            ended = &mut self.polling => {
+                polls = false;
+                ended.context("the poll loop panicked").flatten()
+            }
+        };
+        health.fail("drain", "stopping");
+        self.quit.cancel();
+        let rest = tokio::time::timeout(drain_deadline + LEAVE_GRACE, async {
+            let mut outcome = first;
+            while let Some(ended) = self.workers.join_next().await {
+                outcome = outcome.and(ended.context("a worker panicked").flatten());
+            }
+            self.drained.cancel();
+            if polls {
+                outcome =
+                    outcome.and(self.polling.await.context("the poll loop panicked").flatten());
+            }
+            outcome.and(self.retention.await.context("retention panicked").flatten())
+        });
+        rest.await.context("the drain did not end in time").flatten()
+    }
 }
 
 async fn on_thread(

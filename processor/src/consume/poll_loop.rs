@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use contract::topic::Topics;
 use foldhash::fast::FixedState;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
+use service::health::Health;
 use tokio_util::sync::CancellationToken;
 
 use super::Claims;
@@ -31,6 +32,8 @@ const POLL_WAIT_STASHED: Duration = Duration::from_millis(2);
 const BURST: usize = 500;
 /// How often Kafka hears how far PostgreSQL is.
 const HINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the broker may take to say which topics there are.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long leaving the group may take.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -42,6 +45,8 @@ pub struct PollConfig {
     pub group: String,
     /// The topics.
     pub topics: Topics,
+    /// Whether Kafka answers.
+    pub health: Health,
 }
 
 /// The loop.
@@ -51,6 +56,7 @@ pub struct PollLoop {
     workers: Vec<WorkQueue>,
     lanes: HashMap<LaneId, LaneFeed, FixedState>,
     metrics: PollMetrics,
+    health: Health,
     hinted_at: Instant,
 }
 
@@ -73,6 +79,7 @@ impl PollLoop {
         claims: Claims,
         workers: Vec<WorkQueue>,
     ) -> anyhow::Result<Self> {
+        config.health.fail("kafka", "not reached yet");
         let context = Assignment::new(tokio::runtime::Handle::current(), database, claims);
         let mut settings =
             service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);
@@ -90,6 +97,7 @@ impl PollLoop {
             workers,
             lanes: HashMap::default(),
             metrics: PollMetrics::new(),
+            health: config.health.clone(),
             hinted_at: Instant::now(),
         })
     }
@@ -105,6 +113,7 @@ impl PollLoop {
         stop: &CancellationToken,
         drained: &CancellationToken,
     ) -> anyhow::Result<()> {
+        self.find_topics(stop)?;
         while !stop.is_cancelled() {
             self.burst(stop)?;
             self.feed_workers();
@@ -121,6 +130,30 @@ impl PollLoop {
         Ok(())
     }
 
+    /// Waits for Kafka, and only for Kafka: topics do not appear by waiting.
+    fn find_topics(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        while !stop.is_cancelled() {
+            let metadata = match self.consumer.fetch_metadata(None, METADATA_TIMEOUT) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.health.fail("kafka", error.to_string());
+                    tracing::warn!(%error, "cannot reach Kafka, trying again");
+                    continue;
+                }
+            };
+            for topic in [&self.topics.orders, &self.topics.stock] {
+                let known = metadata.topics().iter().any(|known| known.name() == topic);
+                ensure!(
+                    known,
+                    "topic {topic} does not exist; create it (cargo stack up does) and start again"
+                );
+            }
+            self.health.pass("kafka");
+            return Ok(());
+        }
+        Ok(())
+    }
+
     fn burst(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let stashed = self.lanes.values().any(|feed| !feed.stash.is_empty());
         let mut wait = if stashed { POLL_WAIT_STASHED } else { POLL_WAIT };
@@ -128,7 +161,7 @@ impl PollLoop {
             let polled = match self.consumer.poll(wait) {
                 None => None,
                 Some(Ok(message)) => {
-                    let source = self.source(message.topic());
+                    let source = Source::of(message.topic(), &self.topics);
                     source.map(|source| {
                         copy(&message, LaneId { source, partition: message.partition() })
                     })
@@ -151,16 +184,6 @@ impl PollLoop {
             worker.wake();
         }
         Ok(())
-    }
-
-    fn source(&self, topic: &str) -> Option<Source> {
-        if topic == self.topics.orders {
-            Some(Source::Orders)
-        } else if topic == self.topics.stock {
-            Some(Source::Stock)
-        } else {
-            None
-        }
     }
 
     fn hand_over(&mut self, record: Record) {
@@ -267,7 +290,7 @@ impl PollLoop {
             let committed = feed.claim.tenure.committed();
             if committed > feed.hinted && committed > 0 {
                 feed.hinted = committed;
-                let topic = topic_of(&self.topics, *lane);
+                let topic = lane.topic(&self.topics);
                 let _unique =
                     list.add_partition_offset(topic, lane.partition, Offset::Offset(committed));
             }
@@ -309,7 +332,7 @@ impl PollLoop {
     fn name_the_gap(&self) -> String {
         let mut gaps = Vec::new();
         for (lane, feed) in &self.lanes {
-            let topic = topic_of(&self.topics, *lane);
+            let topic = lane.topic(&self.topics);
             match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
                 Ok((low, high)) if feed.expected < low || feed.expected > high => {
                     gaps.push(format!(
@@ -333,15 +356,8 @@ impl PollLoop {
 
     fn list(&self, lane: LaneId) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        list.add_partition(topic_of(&self.topics, lane), lane.partition);
+        list.add_partition(lane.topic(&self.topics), lane.partition);
         list
-    }
-}
-
-fn topic_of(topics: &Topics, lane: LaneId) -> &str {
-    match lane.source {
-        Source::Orders => &topics.orders,
-        Source::Stock => &topics.stock,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use contract::header;
+use contract::topic::Topics;
 use rdkafka::ClientContext;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
@@ -81,8 +82,7 @@ type Client = ThreadedProducer<Acknowledger>;
 pub struct Producer {
     client: ArcSwap<Client>,
     config: rdkafka::ClientConfig,
-    events_topic: String,
-    dlq_topic: String,
+    topics: Topics,
 }
 
 impl Producer {
@@ -90,7 +90,7 @@ impl Producer {
     ///
     /// # Errors
     /// librdkafka refuses the configuration.
-    pub fn new(brokers: &str, events_topic: &str, dlq_topic: &str) -> anyhow::Result<Self> {
+    pub fn new(brokers: &str, topics: Topics) -> anyhow::Result<Self> {
         let mut config = service::kafka::producer(brokers, "ordermill-processor");
         config
             // Never give up: an event given up and sent again later would stand
@@ -98,10 +98,13 @@ impl Producer {
             .set("message.timeout.ms", "0")
             // Events come in batches already; a little waiting fills requests.
             .set("linger.ms", "5")
+            // A dead letter is as large as any record, and its headers come on
+            // top; the topic allows as much.
+            .set("message.max.bytes", "2097152")
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "131072");
         let client = ArcSwap::from_pointee(connect(&config)?);
-        Ok(Self { client, config, events_topic: events_topic.into(), dlq_topic: dlq_topic.into() })
+        Ok(Self { client, config, topics })
     }
 
     /// Hands a parcel to librdkafka. A queue without room fails the receipt: the
@@ -155,7 +158,7 @@ impl Producer {
             .insert(text(header::TIME, &event.time))
             .insert(text(header::SUBJECT, &event.subject))
             .insert(text(header::CONTENT_TYPE, header::JSON));
-        let record = BaseRecord::with_opaque_to(&self.events_topic, receipt.clone())
+        let record = BaseRecord::with_opaque_to(&self.topics.order_events, receipt.clone())
             .key(&event.subject)
             .payload(&event.data)
             .headers(headers);
@@ -174,10 +177,7 @@ impl Producer {
             let name = String::from_utf8_lossy(name);
             headers = headers.insert(Header { key: &name, value });
         }
-        let topic = match record.lane.source {
-            crate::lane::Source::Orders => contract::topic::ORDERS,
-            crate::lane::Source::Stock => contract::topic::STOCK,
-        };
+        let topic = record.lane.topic(&self.topics);
         headers = headers
             .insert(text(header::DLQ_TOPIC, topic))
             .insert(text(header::DLQ_PARTITION, &record.lane.partition.to_string()))
@@ -185,7 +185,7 @@ impl Producer {
             .insert(text(header::DLQ_CODE, code))
             .insert(text(header::DLQ_MESSAGE, message));
         let mut dead =
-            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.dlq_topic, receipt.clone())
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topics.dlq, receipt.clone())
                 .headers(headers);
         if let Some(key) = record.key() {
             dead = dead.key(key);

@@ -48,26 +48,12 @@ impl Database {
 
     /// The topic's name as written to tables.
     pub fn topic(&self, lane: LaneId) -> &str {
-        match lane.source {
-            Source::Orders => &self.topics.orders,
-            Source::Stock => &self.topics.stock,
-        }
+        lane.topic(&self.topics)
     }
 
-    /// The lane of a topic name, when it is one we read.
+    /// The input that a topic name stands for.
     pub fn source(&self, topic: &str) -> Option<Source> {
-        if topic == self.topics.orders {
-            Some(Source::Orders)
-        } else if topic == self.topics.stock {
-            Some(Source::Stock)
-        } else {
-            None
-        }
-    }
-
-    /// All topic names.
-    pub fn topics(&self) -> &Topics {
-        &self.topics
+        Source::of(topic, &self.topics)
     }
 }
 
