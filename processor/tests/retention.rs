@@ -91,6 +91,27 @@ async fn what_is_old_settled_and_published_goes_and_the_rest_stays() {
     assert_eq!(count("select count(*) from dead_letters where \"offset\" in (2, 3)").await, 2);
 }
 
+/// Vacuums twice, as time would: index pages that the first frees are used again once no
+/// transaction of the whole server is older than that, and tests share the server.
+async fn vacuum(connection: &mut PgConnection) {
+    let tables = ["vacuum (truncate off) processed_events", "vacuum (truncate off) outbox"];
+    for table in tables {
+        run(connection, table).await;
+    }
+    let mark = number(connection, "select pg_current_xact_id()::text::bigint").await;
+    let older = format!(
+        "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
+         and (age(backend_xmin) >= age('{mark}'::xid) or age(backend_xid) >= age('{mark}'::xid))"
+    );
+    wait_until_named("the end of older transactions", DEADLINE, async || {
+        number(connection, &older).await == 0
+    })
+    .await;
+    for table in tables {
+        run(connection, table).await;
+    }
+}
+
 #[tokio::test]
 async fn a_table_that_takes_as_much_as_it_forgets_keeps_its_size() {
     let bed = testkit::bed("retention-size").await;
@@ -119,15 +140,15 @@ async fn a_table_that_takes_as_much_as_it_forgets_keeps_its_size() {
             number(&mut connection, "select count(*) from processed_events").await == 0
         })
         .await;
-        run(&mut connection, "vacuum (truncate off) processed_events").await;
-        run(&mut connection, "vacuum (truncate off) outbox").await;
+        vacuum(&mut connection).await;
         let size =
             "select pg_total_relation_size('processed_events') + pg_total_relation_size('outbox')";
         sizes.push(number(&mut connection, size).await);
     }
     retention.stop().await;
-    let (first, last) = (sizes[0], sizes[9]);
-    assert!(last <= first + first / 4, "grew from {first} to {last}: {sizes:?}");
+    // Pages freed in one round are used again in one of the next.
+    let (early, late) = (sizes[2], sizes[9]);
+    assert!(late <= early + early / 10, "grew from {early} to {late}: {sizes:?}");
 }
 
 #[tokio::test]
@@ -190,5 +211,6 @@ async fn one_process_forgets_and_another_takes_over() {
     wait_until_named("a leader", DEADLINE, async || number(&mut connection, locks).await == 1)
         .await;
     third.stop().await;
-    assert_eq!(number(&mut connection, locks).await, 0);
+    wait_until_named("a free lock", DEADLINE, async || number(&mut connection, locks).await == 0)
+        .await;
 }
