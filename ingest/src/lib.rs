@@ -22,7 +22,8 @@
 //! The record is in the log at that partition and offset, acknowledged by all
 //! in-sync replicas. With a single broker that is its page cache. A 503 that
 //! says "outcome unknown" promises nothing: the order may be in the log, and a
-//! retry with the same `Idempotency-Key` makes it one order in either case.
+//! retry with the same `Idempotency-Key` makes it one order in either case. Its
+//! answer names the same order; `createdAt` is the time of that answer's record.
 //!
 //! Writes never touch PostgreSQL. Reads run on another thread with a small pool
 //! of their own, so that neither their number nor their slowness reaches a write.

@@ -16,6 +16,8 @@ async fn a_write_under_way_is_answered_and_then_the_process_ends() {
     let gateway = Gateway::on_mock(&mock, &["--drain-notice", "300ms"]).await;
     assert_eq!(request(gateway.http, "POST", "/orders", ORDER).await.status, 202);
     let mut idle = Connection::open(gateway.http).await;
+    idle.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(idle.answer().await.unwrap().status, 404);
     mock.broker_round_trip_time(1, Duration::from_secs(1)).unwrap();
     let (http, stop) = (gateway.http, gateway.stop.clone());
     let under_way = tokio::spawn(async move { request(http, "POST", "/orders", ORDER).await });
@@ -28,7 +30,9 @@ async fn a_write_under_way_is_answered_and_then_the_process_ends() {
     let closed = async || TcpStream::connect(http).await.is_err();
     wait_until_named("a closed listener", PATIENCE, closed).await;
     assert_eq!(under_way.await.unwrap().status, 202);
+    let answered = Instant::now();
     gateway.run.await.unwrap().unwrap();
+    assert!(answered.elapsed() < Duration::from_secs(3), "{:?}", answered.elapsed());
     assert!(idle.closed().await);
 }
 

@@ -15,7 +15,7 @@ fn header(record: &OwnedRecord, name: &str) -> Option<String> {
 async fn an_accepted_order_is_in_the_log_where_the_answer_says_byte_for_byte() {
     let bed = testkit::bed("ingest-order").await;
     let gateway = Gateway::on_bed(&bed, &[]).await;
-    let odd_spelling = ORDER.replace(':', " :\t");
+    let odd_spelling = format!(" \n{}\r\n ", ORDER.replace(':', " :\t"));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let headers =
         format!("content-type: application/json; charset=utf-8\r\ntraceparent: {trace}\r\n");
