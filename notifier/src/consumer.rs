@@ -60,7 +60,9 @@ impl Reader {
     /// The client refuses its settings.
     pub fn join(source: Source) -> anyhow::Result<Self> {
         let (topic, changes) = (source.topic.clone(), Arc::default());
-        let config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
+        let mut config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
+        // A lane takes some thousand records at a time and keeps what waits in the log.
+        config.set("queued.min.messages", "5000").set("queued.max.messages.kbytes", "4096");
         let edge = Edge { source, changes: Arc::clone(&changes) };
         let consumer: BaseConsumer<Edge> =
             config.create_with_context(edge).context("cannot make a Kafka consumer")?;

@@ -1,7 +1,7 @@
 //! What a valid order is.
 //!
-//! Two readers, one meaning. [`explain`] is the definition: it walks a parsed
-//! document and names every fault. [`fast`] reads the common shape straight
+//! Two readers, one meaning. `explain` is the definition: it walks a parsed
+//! document and names every fault. `fast` reads the common shape straight
 //! into an order and gives up at the first surprise; whatever it gives up on is
 //! judged by the definition. A property test holds them together.
 

@@ -48,7 +48,7 @@ impl Sink {
     /// The most events it is told at once: what a crash can cost.
     pub fn chunk_max(&self) -> usize {
         match self {
-            Self::Lines(_) => 2_000,
+            Self::Lines(_) => 5_000,
             Self::Webhook(_) => 256,
         }
     }
