@@ -32,34 +32,51 @@ pub struct View {
 pub async fn view(config: &Config, log: &Log) -> Result<View, CannotJudge> {
     let mut connection = snapshot::connect(&config.database_url).await?;
     let started = Instant::now();
-    let mut told = started.checked_sub(TELL_INTERVAL);
+    let mut told: Option<Instant> = None;
     loop {
-        snapshot::renew(&mut connection).await?;
+        let looked = Instant::now();
+        snapshot::begin(&mut connection).await?;
         let progress = tables::progress(&mut connection, &config.topics).await?;
-        // The end of the log is asked after the tables were seen: all that they
+        // The end of the log is asked after the view began: all that its tables
         // claim to have published is before it.
-        let unrest_in_tables = snapshot::unrest(&mut connection).await?;
         let extents = extents(log).await?;
-        let mut unrest = behind(config, &progress, &extents);
-        unrest.extend(unrest_in_tables);
-        let timeout = match config.settle {
-            Settle::AsIs => None,
-            Settle::Within(timeout) => (!unrest.is_empty()).then_some(timeout),
-        };
-        let Some(timeout) = timeout else {
+        let unrest = unrest(config, &mut connection, &progress, &extents).await?;
+        if unrest.is_empty() {
             return whole(config, View { tables: connection, progress, log: extents });
-        };
-        if started.elapsed() >= timeout {
-            let waited = format!("not at rest after {}", humantime(timeout));
-            let missing = unrest.into_iter().map(|what| format!("{waited}: {what}")).collect();
-            return Err(CannotJudge { missing });
+        }
+        if let Settle::Within(timeout) = config.settle
+            && started.elapsed() >= timeout
+        {
+            return Err(not_at_rest(timeout, unrest));
         }
         if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
             told = Some(Instant::now());
             tell(config.progress, &format!("waiting: {}", unrest.join(", ")));
         }
-        tokio::time::sleep(INTERVAL).await;
+        snapshot::end(&mut connection).await?;
+        // Looking costs the pipeline something: at most a fifth of the time.
+        tokio::time::sleep(INTERVAL.max(looked.elapsed() * 4)).await;
     }
+}
+
+/// What is under way, unless that shall not matter.
+async fn unrest(
+    config: &Config,
+    connection: &mut PgConnection,
+    progress: &[Row],
+    log: &[Extent],
+) -> Result<Vec<String>, CannotJudge> {
+    if config.settle == Settle::AsIs {
+        return Ok(Vec::new());
+    }
+    let behind = behind(config, progress, log);
+    // Counting waits until the log is processed: it scans the orders.
+    if behind.is_empty() { snapshot::unrest(connection).await } else { Ok(behind) }
+}
+
+fn not_at_rest(timeout: Duration, unrest: Vec<String>) -> CannotJudge {
+    let waited = format!("not at rest after {:.1} s", timeout.as_secs_f64());
+    CannotJudge { missing: unrest.into_iter().map(|what| format!("{waited}: {what}")).collect() }
 }
 
 async fn extents(log: &Log) -> Result<Vec<Extent>, CannotJudge> {
@@ -91,8 +108,4 @@ fn whole(config: &Config, view: View) -> Result<View, CannotJudge> {
         })
         .collect();
     if missing.is_empty() { Ok(view) } else { Err(CannotJudge { missing }) }
-}
-
-fn humantime(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }

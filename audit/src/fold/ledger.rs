@@ -111,11 +111,11 @@ impl Identified for Request {
 }
 
 impl Ledger {
-    /// Room for so many orders.
-    pub fn with_capacity(orders: usize) -> Self {
+    /// Room for so many records; each is an order, a request or neither.
+    pub fn with_capacity(records: usize) -> Self {
         Self {
-            orders: ById::with_capacity(orders),
-            requests: ById::with_capacity(0),
+            orders: ById::with_capacity(records),
+            requests: ById::with_capacity(records),
             repeats: HashMap::new(),
             unreadable: HashMap::new(),
             skus: Names::default(),

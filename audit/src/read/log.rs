@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use contract::topic::Topics;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 
 use super::record::record;
 use crate::config::Progress;
@@ -19,6 +19,16 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Reading ends when nothing comes for so long.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
+
+/// Says nothing: every error also comes back from the call, and the end of a
+/// partition is none.
+struct Silent;
+
+impl ClientContext for Silent {
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Silent {}
 
 /// The way to the broker.
 #[derive(Clone, Debug)]
@@ -46,7 +56,7 @@ impl Log {
 
     fn extents_of(
         &self,
-        consumer: &BaseConsumer,
+        consumer: &BaseConsumer<Silent>,
         topic: Topic,
     ) -> Result<Vec<Extent>, CannotJudge> {
         let name = topic.name(&self.topics);
@@ -106,14 +116,14 @@ impl Log {
         Ok(meter.done())
     }
 
-    fn consumer(&self) -> Result<BaseConsumer, CannotJudge> {
+    fn consumer(&self) -> Result<BaseConsumer<Silent>, CannotJudge> {
         // The group is never joined: partitions are assigned by hand and no
         // offset is committed.
         service::kafka::consumer(&self.brokers, "audit", "audit")
             .set("enable.partition.eof", "true")
             .set("check.crcs", "true")
             .set("queued.max.messages.kbytes", "16384")
-            .create()
+            .create_with_context(Silent)
             .map_err(|error| self.unreachable(&error))
     }
 

@@ -22,10 +22,16 @@ pub async fn connect(url: &str) -> Result<PgConnection, CannotJudge> {
     options.connect().await.map_err(unreachable)
 }
 
-/// Lets go of the last view, if any; what is read next begins a new one.
-pub async fn renew(connection: &mut PgConnection) -> Result<(), CannotJudge> {
-    let sql = "rollback; begin isolation level repeatable read read only";
+/// Begins a view: it is of the moment of the first statement that follows.
+pub async fn begin(connection: &mut PgConnection) -> Result<(), CannotJudge> {
+    let sql = "begin isolation level repeatable read read only";
     sqlx::raw_sql(sql).execute(connection).await?;
+    Ok(())
+}
+
+/// Lets go of the view.
+pub async fn end(connection: &mut PgConnection) -> Result<(), CannotJudge> {
+    sqlx::raw_sql("rollback").execute(connection).await?;
     Ok(())
 }
 
