@@ -33,9 +33,6 @@ create table processed_events (
     body_hash    bytea not null,
     processed_at timestamptz not null default now()
 );
--- Finds what retention may delete; costs nothing on insert.
-create index processed_events_by_time on processed_events
-    using brin (processed_at) with (autosummarize = on);
 alter table processed_events set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.2);
 
 -- Readable events that were refused: an illegal step, an unknown order, a
