@@ -43,7 +43,7 @@ pub struct Args {
     /// Do not wait: nothing runs any more, and work left over is a finding
     #[arg(long, env = "AUDIT_AS_IS")]
     as_is: bool,
-    /// How long the processor remembers processed events; the rows of older ones may be gone
+    /// How long the processor remembers; what it noted of older records may be gone
     #[arg(long, env = "PROCESSOR_RETENTION", value_parser = duration, default_value = "8d")]
     retention: Duration,
 }
@@ -61,7 +61,7 @@ pub struct Config {
     pub receipts: Receipts,
     /// What to do about work in progress.
     pub settle: Settle,
-    /// How long rows of `processed_events` are kept.
+    /// How long rows of `processed_events`, `refused_events` and `dead_letters` are kept.
     pub retention: Duration,
     /// Whether to tell how far it is.
     pub progress: Progress,

@@ -46,7 +46,7 @@ impl<'a> Judge<'a> {
         let records: u64 = orders.map(|extent| extent.high.abs_diff(extent.low)).sum();
         Self {
             config,
-            ledger: Ledger::with_capacity(usize::try_from(records).unwrap_or(0)),
+            ledger: Ledger::new(usize::try_from(records).unwrap_or(0), since(config.retention)),
             causes: Causes::default(),
             findings: Findings::default(),
             read: Counts::default(),
@@ -63,7 +63,7 @@ impl<'a> Judge<'a> {
 
     async fn fold_log(&mut self, log: &Log, extents: &[Extent]) -> Step {
         let (log, extents) = (log.clone(), extents.to_vec());
-        let mut ledger = std::mem::replace(&mut self.ledger, Ledger::with_capacity(0));
+        let mut ledger = std::mem::replace(&mut self.ledger, Ledger::new(0, 0));
         let mut read = self.read;
         (self.ledger, self.read) = blocking(move || {
             read.orders = log.scan(Topic::Orders, &extents, |record| ledger.take(record))?;
@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
         };
         self.read.processed_rows =
             tables::processed_events(snapshot, &config.topics, visit).await?;
-        processed::judge_missing(ledger, since(config.retention), findings);
+        processed::judge_missing(ledger, findings);
         epochs.judge(findings);
         let inputs: Vec<_> = log
             .iter()
@@ -191,7 +191,7 @@ impl<'a> Judge<'a> {
 
     async fn judge_told(&mut self, log: &Log, extents: &[Extent]) -> Step {
         let (log, extents, topics) = (log.clone(), extents.to_vec(), self.config.topics.clone());
-        let mut ledger = std::mem::replace(&mut self.ledger, Ledger::with_capacity(0));
+        let mut ledger = std::mem::replace(&mut self.ledger, Ledger::new(0, 0));
         let (mut findings, mut read) = (std::mem::take(&mut self.findings), self.read);
         let mut alerts = Alerts::default();
         (self.findings, self.read) = blocking(move || {

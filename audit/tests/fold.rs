@@ -5,6 +5,7 @@ use audit::findings::Findings;
 use audit::fold::causes::Causes;
 use audit::fold::ledger::Ledger;
 use audit::fold::orders::{self, Row};
+use audit::fold::stock::{self, Shelves};
 use audit::fold::totals::Totals;
 use audit::fold::{processed, refused, requests};
 use audit::invariants::Invariant;
@@ -30,8 +31,13 @@ fn at(partition: i32, offset: i64) -> Place {
 
 impl Books {
     fn new() -> Self {
+        Self::remembered_since(0)
+    }
+
+    /// Every record is written in second 10.
+    fn remembered_since(second: u32) -> Self {
         let (causes, findings) = (Causes::default(), Findings::default());
-        Self { ledger: Ledger::with_capacity(0), causes, findings }
+        Self { ledger: Ledger::new(0, second), causes, findings }
     }
 
     fn record(&mut self, place: Place, kind: &str, event: Uuid, (key, value): (&str, &str)) {
@@ -190,11 +196,36 @@ fn who_was_refused_stock_that_was_certainly_there_was_refused_wrongly() {
 
 #[test]
 fn a_missing_trace_is_excused_by_age_alone() {
-    let missing = |kept_since_s: u32| {
-        let mut books = Books::new();
+    let missing = |second: u32| {
+        let mut books = Books::remembered_since(second);
         books.created(at(0, 0), ANN);
-        processed::judge_missing(&books.ledger, kept_since_s, &mut books.findings);
-        books.findings.count(Invariant::ProcessedEventMissing)
+        books.created(at(0, 1), BOB);
+        books.cancel(at(0, 2));
+        books.row(at(0, 0), "ann", "REJECTED", None);
+        books.findings = Findings::default();
+        processed::judge_missing(&books.ledger, &mut books.findings);
+        books.broken()
     };
-    assert_eq!((missing(10), missing(11)), (1, 0));
+    let (refused, flag) = ("refused-event-missing", "body-mismatch-unflagged");
+    assert_eq!(missing(10), [refused, flag, "processed-event-missing"]);
+    assert_eq!(missing(11), [""; 0]);
+}
+
+#[test]
+fn a_correction_whose_refusal_is_forgotten_may_or_may_not_have_counted() {
+    let balanced = |second: u32, received: i64| {
+        let mut books = Books::remembered_since(second);
+        for (n, pieces) in [(20, 10), (21, -4)] {
+            let (id, place) = (Uuid::from_u128(n), Place { topic: Topic::Stock, ..at(0, 0) });
+            let body = format!(r#"{{"quantity":{pieces},"reason":"correction"}}"#);
+            books.record(place, "stock.adjusted.v1", id, ("p", &body));
+        }
+        let totals = Totals::of(&books.ledger);
+        let row = stock::Row { sku: "p", available: received, reserved: 0, sold: 0, received };
+        let mut shelves = Shelves::new(&books.ledger);
+        shelves.judge(&books.ledger, &totals, &row, &mut books.findings);
+        books.broken() == [""; 0]
+    };
+    assert!(balanced(0, 6) && !balanced(0, 10));
+    assert!(balanced(11, 6) && balanced(11, 10) && !balanced(11, 11) && !balanced(11, 5));
 }

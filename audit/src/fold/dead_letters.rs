@@ -140,7 +140,7 @@ pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
             place: Some(*place),
             detail: unreadable.defects.to_string(),
         };
-        if unreadable.row.is_none() {
+        if unreadable.row.is_none() && !ledger.may_be_forgotten(unreadable.logged_s) {
             findings.add(Invariant::DeadLetterMissing, sample);
         }
         if !unreadable.published {

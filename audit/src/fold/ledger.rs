@@ -31,6 +31,7 @@ pub struct Ledger {
     pub skus: Names,
     /// Lines of all orders.
     pub lines: Lines,
+    kept_since_s: u32,
     rival_orders: Vec<Order>,
     rival_requests: Vec<Request>,
 }
@@ -83,6 +84,8 @@ pub struct Repeat {
     pub id: Uuid,
     /// Of its value.
     pub body: BodyHash,
+    /// When it was written, by the log's clock.
+    pub logged_s: u32,
     /// Whether `refused_events` has it as a mismatch.
     pub flagged: bool,
 }
@@ -98,6 +101,8 @@ pub struct Unreadable {
     pub body: BodyHash,
     /// Fingerprint of key, value and headers.
     pub content: u64,
+    /// When it was written, by the log's clock.
+    pub logged_s: u32,
     /// Fingerprint of the code in `dead_letters`, once seen.
     pub row: Option<u64>,
     /// Whether it is on the dead letter topic.
@@ -111,9 +116,11 @@ impl Identified for Request {
 }
 
 impl Ledger {
-    /// Room for so many records; each is an order, a request or neither.
-    pub fn with_capacity(records: usize) -> Self {
+    /// Room for so many records; each is an order, a request or neither. The
+    /// processor may have forgotten what was written before `kept_since_s`.
+    pub fn new(records: usize, kept_since_s: u32) -> Self {
         Self {
+            kept_since_s,
             orders: ById::with_capacity(records),
             requests: ById::with_capacity(records),
             repeats: HashMap::new(),
@@ -123,6 +130,12 @@ impl Ledger {
             rival_orders: Vec::new(),
             rival_requests: Vec::new(),
         }
+    }
+
+    /// Whether rows about a record of that age may be gone: all but orders,
+    /// payments and stock are removed when they are old.
+    pub fn may_be_forgotten(&self, logged_s: u32) -> bool {
+        logged_s < self.kept_since_s
     }
 
     /// Takes one record of an input topic, in the order of its partition.
@@ -187,7 +200,7 @@ impl Ledger {
             self.orders.add(order);
             return;
         }
-        self.repeat(order.id, order.place(), order.body);
+        self.repeat(order.id, order.place(), order.body, order.logged_s);
         if let Some(first) = known.map(|number| self.orders.get(number)) {
             let rivals = self.rival_orders.iter().filter(|rival| rival.id == order.id);
             let mut before = rivals.map(|rival| rival.partition).chain([first.partition]);
@@ -203,7 +216,7 @@ impl Ledger {
             self.requests.add(request);
             return;
         }
-        self.repeat(request.id, request.place, request.body);
+        self.repeat(request.id, request.place, request.body, request.logged_s);
         if let Some(first) = known.map(|number| self.requests.get(number)) {
             let lane = |place: Place| (place.topic, place.partition);
             let rivals = self.rival_requests.iter().filter(|rival| rival.id == request.id);
@@ -220,14 +233,15 @@ impl Ledger {
             key: record.key.and_then(id_of),
             body,
             content: print_content(record.key, record.value, record.headers.0.iter().copied()),
+            logged_s: record.logged_s,
             row: None,
             published: false,
         };
         self.unreadable.insert(record.place, unreadable);
     }
 
-    fn repeat(&mut self, id: Uuid, place: Place, body: BodyHash) {
-        self.repeats.insert(place, Repeat { id, body, flagged: false });
+    fn repeat(&mut self, id: Uuid, place: Place, body: BodyHash, logged_s: u32) {
+        self.repeats.insert(place, Repeat { id, body, logged_s, flagged: false });
     }
 
     /// Lets the record at `place` be the one that made the order, when it may
@@ -241,8 +255,8 @@ impl Ledger {
         first.processed = self.rival_orders[rival].processed;
         self.repeats.remove(&place);
         let former = &self.rival_orders[rival];
-        let (place, body) = (former.place(), former.body);
-        self.repeat(id, place, body);
+        let (place, body, logged_s) = (former.place(), former.body, former.logged_s);
+        self.repeat(id, place, body, logged_s);
         true
     }
 
@@ -254,8 +268,8 @@ impl Ledger {
         std::mem::swap(self.requests.get_mut(number), &mut self.rival_requests[rival]);
         self.repeats.remove(&place);
         let former = &self.rival_requests[rival];
-        let (place, body) = (former.place, former.body);
-        self.repeat(id, place, body);
+        let (place, body, logged_s) = (former.place, former.body, former.logged_s);
+        self.repeat(id, place, body, logged_s);
         true
     }
 

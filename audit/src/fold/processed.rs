@@ -66,15 +66,14 @@ pub fn judge(ledger: &mut Ledger, causes: &mut Causes, row: &Row, findings: &mut
     findings.add(Invariant::ProcessedEventUnexpected, sample(detail));
 }
 
-/// After the last row: records without one, unless they were written before
-/// `kept_since_s` and may have been removed by age.
-pub fn judge_missing(ledger: &Ledger, kept_since_s: u32, findings: &mut Findings) {
+/// After the last row: records without one.
+pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
     let orders = ledger.orders.items().iter().filter(|order| !order.processed);
     let orders = orders.map(|order| (order.id, order.place(), order.logged_s));
     let requests = ledger.requests.items().iter().filter(|r| r.processed_us.is_none());
     let requests = requests.map(|request| (request.id, request.place, request.logged_s));
     for (id, place, logged_s) in orders.chain(requests) {
-        if logged_s >= kept_since_s {
+        if !ledger.may_be_forgotten(logged_s) {
             findings.add(Invariant::ProcessedEventMissing, || Sample {
                 id: id.to_string(),
                 place: Some(place),

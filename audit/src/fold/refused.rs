@@ -80,6 +80,7 @@ pub fn judge_unflagged(ledger: &Ledger, findings: &mut Findings) {
         .repeats
         .iter()
         .filter(|(_, repeat)| !repeat.flagged && ledger.body_of(repeat.id) != Some(repeat.body))
+        .filter(|(_, repeat)| !ledger.may_be_forgotten(repeat.logged_s))
         .collect();
     unflagged.sort_unstable_by_key(|(place, _)| **place);
     for (place, repeat) in unflagged {

@@ -20,6 +20,7 @@ pub fn judge(ledger: &Ledger, findings: &mut Findings) {
         match ledger.orders.find(id) {
             Some(order) => of_orders.push((order, request.place, number)),
             None if request.refused == Some(Refusal::UnknownOrder) => {}
+            None if forgotten(ledger, request) => {}
             None => {
                 add(findings, missing_or_wrong(request), request, "no such order is in the log");
             }
@@ -28,37 +29,34 @@ pub fn judge(ledger: &Ledger, findings: &mut Findings) {
     of_orders.sort_unstable();
     for group in of_orders.chunk_by(|a, b| a.0 == b.0) {
         let requests: Vec<_> = group.iter().map(|r| &ledger.requests.items()[r.2]).collect();
-        judge_order(ledger.orders.get(group[0].0), &requests, findings);
+        judge_order(ledger, ledger.orders.get(group[0].0), &requests, findings);
     }
     judge_uncaused(ledger, &of_orders, findings);
 }
 
 /// The requests of one order, in the order of their offsets.
-fn judge_order(order: &Order, requests: &[&Request], findings: &mut Findings) {
+fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: &mut Findings) {
     let Some(status) = order.status else { return };
     let mut cause = None;
     for request in requests {
         let before = request.place.partition == order.partition && request.place < order.place();
-        match request.refused {
-            Some(Refusal::UnknownOrder) if !before => {
-                add(findings, Invariant::RefusedEventUnexpected, request, "the order was known");
+        let invariant = missing_or_wrong(request);
+        let detail = match request.refused {
+            Some(Refusal::UnknownOrder) if before => continue,
+            Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
+            None if forgotten(ledger, request) && !caused(request, order) => continue,
+            _ if before => "the order was not known yet".to_owned(),
+            None if cause.is_none() && causes(request, status) => {
+                cause = Some(*request);
+                continue;
             }
-            Some(Refusal::UnknownOrder) => {}
-            _ if before => {
-                let detail = "the order was not known yet";
-                add(findings, missing_or_wrong(request), request, detail);
-            }
-            None if cause.is_none() && causes(request, status) => cause = Some(*request),
-            None => {
-                let detail = format!("neither refused nor the cause of {status}");
-                add(findings, Invariant::RefusedEventMissing, request, &detail);
-            }
+            None => format!("neither refused nor the cause of {status}"),
             Some(_) if cause.is_none() && had_to_succeed(request, status) => {
-                let detail = format!("refused, but the order was not final before; it is {status}");
-                add(findings, Invariant::RefusedEventUnexpected, request, &detail);
+                format!("refused, but the order was not final before; it is {status}")
             }
-            Some(_) => {}
-        }
+            Some(_) => continue,
+        };
+        add(findings, invariant, request, &detail);
     }
     if let Some(Ask::Cancel(_, detail) | Ask::Ship(_, detail)) = cause.map(|cause| cause.ask)
         && detail != order.detail
@@ -77,6 +75,17 @@ fn causes(request: &Request, status: OrderStatus) -> bool {
         Ask::Ship(..) => status == OrderStatus::Shipped,
         Ask::Adjust(..) => false,
     }
+}
+
+/// Whether it asks for the very words that the order has.
+fn caused(request: &Request, order: &Order) -> bool {
+    let (Ask::Cancel(_, detail) | Ask::Ship(_, detail)) = request.ask else { return false };
+    detail == order.detail && order.status.is_some_and(|status| causes(request, status))
+}
+
+/// Whether a refusal of it may have been there and removed.
+fn forgotten(ledger: &Ledger, request: &Request) -> bool {
+    request.refused.is_none() && ledger.may_be_forgotten(request.logged_s)
 }
 
 /// An order that ends so was reserved or paid until its cause: a cancellation

@@ -60,9 +60,11 @@ impl Shelves {
 }
 
 fn imbalance(row: &Row<'_>, pieces: Pieces) -> Option<String> {
-    let available = pieces.received - pieces.reserved - pieces.sold;
+    let possible = pieces.received..=pieces.received - pieces.doubtful;
+    let received = i128::from(row.received).clamp(*possible.start(), *possible.end());
+    let available = received - pieces.reserved - pieces.sold;
     let wrong: Vec<_> = [
-        ("received", row.received, pieces.received),
+        ("received", row.received, received),
         ("reserved", row.reserved, pieces.reserved),
         ("sold", row.sold, pieces.sold),
         ("available", row.available, available),

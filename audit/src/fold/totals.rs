@@ -18,6 +18,8 @@ pub struct Totals {
 pub struct Pieces {
     /// Accepted adjustments.
     pub received: i128,
+    /// Corrections among them whose refusal may be forgotten: 0 or below.
+    pub doubtful: i128,
     /// In orders that wait for their payment.
     pub reserved: i128,
     /// In orders that are paid or shipped.
@@ -34,8 +36,12 @@ impl Totals {
         let mut pieces = vec![Pieces::default(); ledger.skus.len()];
         for request in ledger.requests.items().iter().filter(|request| request.refused.is_none()) {
             if let Ask::Adjust(sku, quantity) = request.ask {
-                pieces[sku as usize].received += i128::from(quantity);
-                pieces[sku as usize].stocked = true;
+                let pieces = &mut pieces[sku as usize];
+                pieces.received += i128::from(quantity);
+                pieces.stocked = true;
+                if quantity < 0 && ledger.may_be_forgotten(request.logged_s) {
+                    pieces.doubtful += i128::from(quantity);
+                }
             }
         }
         let mut metrics = Metrics::default();
