@@ -9,6 +9,7 @@ pub mod acks;
 pub mod availability;
 pub mod event;
 mod producer;
+mod table;
 mod watch;
 
 use std::sync::Arc;

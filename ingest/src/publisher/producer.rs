@@ -11,8 +11,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 
-use super::acks::{Acks, Position, Ticket, Unconfirmed};
+use super::acks::{Acks, Position, Unconfirmed};
 use super::availability::Availability;
+use super::table::Ticket;
 use crate::metrics::DELIVERY_ERRORS;
 
 /// The producer with its polling thread.

@@ -79,20 +79,30 @@ async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) {
     }
 }
 
-/// Asks for the topic that orders go to; asking also makes librdkafka connect.
+/// Asks for the topics; asking also makes librdkafka connect and learn their
+/// partitions, so that the first record of each does not wait for that. Orders
+/// can be taken without the stock topic, so only theirs decides.
 async fn probe(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
     let publisher = Arc::clone(publisher);
     let asked = tokio::task::spawn_blocking(move || {
-        let topic = &publisher.config.topics.orders;
         let producer = publisher.producer.load_full();
-        let metadata = producer.client().fetch_metadata(Some(topic), PROBE_TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found.map(|found| (found.error(), found.partitions())) {
-            Some((None, partitions)) if partitions.iter().any(|p| p.leader() >= 0) => Ok(()),
-            _ => bail!("topic {topic} does not exist or has no leader"),
+        let topics = &publisher.config.topics;
+        ask_for(&producer, &topics.orders)?;
+        if let Err(error) = ask_for(&producer, &topics.stock) {
+            tracing::warn!(error = format!("{error:#}"), "stock cannot be adjusted yet");
         }
+        Ok(())
     });
     asked.await.context("probe ended early")?
+}
+
+fn ask_for(producer: &GatewayProducer, topic: &str) -> anyhow::Result<()> {
+    let metadata = producer.client().fetch_metadata(Some(topic), PROBE_TIMEOUT)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.map(|found| (found.error(), found.partitions())) {
+        Some((None, partitions)) if partitions.iter().any(|p| p.leader() >= 0) => Ok(()),
+        _ => bail!("topic {topic} does not exist or has no leader"),
+    }
 }
 
 async fn replace(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
