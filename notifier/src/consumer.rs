@@ -2,19 +2,24 @@
 //! their progress, and which tells the lane what came and went.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use service::backoff::Backoff;
 
 use crate::progress::{Finding, Progress, Start, start};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Tries to learn the progress of new partitions before the lane gives up.
-const ASSIGN_TRIES: u32 = 3;
+/// How long the lane tries to learn the progress of new partitions; brokers that
+/// were just started do not know yet which partitions they lead. Well below
+/// `max.poll.interval.ms`, for nothing else happens meanwhile.
+const ASSIGN_PATIENCE: Duration = Duration::from_secs(60);
+const ASSIGN_RETRY_FIRST: Duration = Duration::from_millis(50);
+const ASSIGN_RETRY_LONGEST: Duration = Duration::from_secs(2);
 
 /// What a rebalance did.
 #[derive(Debug)]
@@ -159,12 +164,14 @@ impl Edge {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, new: &TopicPartitionList) {
-        for attempt in 1..=ASSIGN_TRIES {
-            match self.place(consumer, new) {
-                Ok(()) => return,
-                Err(error) if attempt == ASSIGN_TRIES => self.note([Change::Failed(error)]),
-                Err(error) => tracing::warn!(%error, attempt, "cannot learn progress yet"),
+        let end = Instant::now() + ASSIGN_PATIENCE;
+        let mut backoff = Backoff::new(ASSIGN_RETRY_FIRST, ASSIGN_RETRY_LONGEST);
+        while let Err(error) = self.place(consumer, new) {
+            if Instant::now() > end {
+                return self.note([Change::Failed(error)]);
             }
+            tracing::warn!(%error, tries = backoff.tries() + 1, "cannot learn progress yet");
+            std::thread::sleep(backoff.next_delay());
         }
     }
 }
