@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use benches::bed::{Bed, wait_until};
 use benches::cost::{Extent as Reach, Meter};
 use benches::goods::topics;
+use benches::scrape::quantile_ms;
 use sqlx::{Connection, PgConnection};
 
 use crate::leg::{Extent, Kind, Leg, Quantiles};
@@ -66,7 +67,9 @@ pub(crate) async fn leg(bed: &Bed, extent: Extent, number: u16) -> anyhow::Resul
     let (seconds, after) = (begin.elapsed().as_secs_f64(), meter.read());
 
     progress.check(extent.orders).await?;
-    let commit_ms = commit_ms(&processor.metrics().await?);
+    let page = processor.metrics().await?;
+    let at = |quantile| quantile_ms(&page, "commit_duration_seconds", quantile);
+    let commit_ms = Quantiles { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
     processor.stop().await?;
     let orders = extent.orders - first;
     Ok(Leg {
@@ -122,28 +125,4 @@ impl Progress {
         );
         Ok(())
     }
-}
-
-/// Quantiles from the buckets of `commit_duration_seconds`, all workers
-/// together: the bucket's upper edge.
-fn commit_ms(metrics: &str) -> Quantiles {
-    let mut buckets: Vec<(f64, u64)> = Vec::new();
-    for line in metrics.lines() {
-        let Some(labels) = line.strip_prefix("commit_duration_seconds_bucket{") else { continue };
-        let edge = labels.split("le=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let count = labels.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok());
-        let edge = edge.map(|edge| edge.parse().unwrap_or(f64::INFINITY));
-        let (Some(edge), Some(count)) = (edge, count) else { continue };
-        match buckets.iter_mut().find(|(known, _)| known.total_cmp(&edge).is_eq()) {
-            Some((_, sum)) => *sum += count,
-            None => buckets.push((edge, count)),
-        }
-    }
-    buckets.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let all = buckets.last().map_or(0, |(_, count)| *count) as f64;
-    let at = |quantile: f64| {
-        let bucket = buckets.iter().find(|(_, count)| *count as f64 >= quantile * all);
-        bucket.map(|(edge, _)| edge * 1e3).filter(|ms| ms.is_finite())
-    };
-    Quantiles { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
 }

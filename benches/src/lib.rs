@@ -12,5 +12,7 @@ pub mod bed;
 pub mod cost;
 pub mod entry;
 pub mod goods;
+pub mod knee;
 pub mod median;
 pub mod report;
+pub mod scrape;
