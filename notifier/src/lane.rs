@@ -237,7 +237,8 @@ fn read(
             bail!("the Kafka consumer failed for good: {code}")
         }
         Some(Err(error)) => {
-            tracing::warn!(%error, "Kafka consumer");
+            // The client has logged it already.
+            tracing::debug!(%error, "Kafka consumer");
             return Ok(());
         }
     };
