@@ -50,7 +50,8 @@ fn tell(publisher: &Publisher, health: &Health, told: &mut Option<State>) {
             tracing::info!("broker is there, taking writes");
             health.pass(CONDITION);
         }
-        State::Starting | State::Unreachable | State::Stalled | State::Failed => {
+        State::Starting => health.fail(CONDITION, state.reason()),
+        State::Unreachable | State::Stalled | State::Failed => {
             tracing::warn!(reason = state.reason(), "refusing writes");
             health.fail(CONDITION, state.reason());
         }
