@@ -94,6 +94,9 @@ pub enum Command {
         /// Be the process that stays, instead of starting it.
         #[arg(long)]
         stay: bool,
+        /// What the caller speaks.
+        #[arg(long)]
+        protocol: u32,
     },
 }
 

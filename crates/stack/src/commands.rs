@@ -4,13 +4,12 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use stack::compose::Compose;
 use stack::native::postgres;
 use stack::native::process;
-use stack::protocol::Request;
+use stack::protocol::{Request, VERSION};
 use stack::state::State;
-use stack::{
-    Hold, Options, Progress, Server, Source, compose, env, lease, logs, program, supervisor,
-};
+use stack::{Hold, Options, Progress, Server, Source, env, lease, logs, program, supervisor};
 
 use crate::cli::{Cli, Command, Up};
 use crate::report;
@@ -35,8 +34,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Start { server } => {
             lease::command(&options.dir, &Request::Start(server), &mut progress)?;
         }
-        Command::Supervise { stay: false } => program::detach(&options.dir)?,
-        Command::Supervise { stay: true } => {
+        Command::Supervise { protocol, .. } if protocol != VERSION => {
+            bail!("this program speaks protocol {VERSION}, its caller {protocol}");
+        }
+        Command::Supervise { stay: false, .. } => program::detach(&options.dir)?,
+        Command::Supervise { stay: true, .. } => {
             // A new session: Ctrl-C and the end of the terminal are not meant for it.
             let _ = rustix::process::setsid();
             supervisor::run(&options.dir)?;
@@ -72,6 +74,10 @@ fn run_command(up: &Up, mut options: Options, command: &[String]) -> Result<Exit
 
 fn down(options: &Options, purge: bool, progress: &mut Progress) -> Result<()> {
     let was_up = lease::down(&options.dir, progress)?;
+    // Containers outlive a supervisor that was killed, and their volumes every `down`.
+    if State::load(&options.dir).source == Source::Compose && (purge || !was_up) {
+        remove_containers(options, purge, progress)?;
+    }
     progress.clear();
     eprintln!("{}", if was_up { "stopped" } else { "was not running" });
     if !purge || !options.dir.exists() {
@@ -80,14 +86,17 @@ fn down(options: &Options, purge: bool, progress: &mut Progress) -> Result<()> {
     if !State::exists(&options.dir) {
         bail!("{} is not a stack's folder; nothing removed", options.dir.display());
     }
-    if State::load(&options.dir).source == Source::Compose {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(compose::Compose::new(&options.dir).purge())?;
-    }
     std::fs::remove_dir_all(&options.dir)
         .with_context(|| format!("cannot remove {}", options.dir.display()))?;
     eprintln!("removed {}", options.dir.display());
     Ok(())
+}
+
+fn remove_containers(options: &Options, purge: bool, progress: &mut Progress) -> Result<()> {
+    progress.step("removing containers");
+    let compose = Compose::new(&options.dir);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { if purge { compose.purge().await } else { compose.stop().await } })
 }
 
 fn print_env(options: &Options, out: &mut impl Write) -> Result<()> {

@@ -10,10 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{env, place};
 
-/// How long test processes leave the shared stack up after the last of them ended.
-///
-/// Longer than cargo takes from one test binary to the next, so that a whole
-/// `cargo test` starts the servers once.
+/// How long the shared stack stays up after the last test: a developer who
+/// runs tests again soon finds it.
 pub const TEST_LINGER: Duration = Duration::from_secs(30);
 
 /// One of the two servers of a stack.
@@ -69,10 +67,9 @@ pub enum Source {
 }
 
 /// How long the stack stays up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    /// Until somebody says `down`.
+    /// Until somebody says `down`, once it is up with topics and schema.
     Pinned,
     /// While somebody holds a lease, and this many milliseconds longer.
     Leased {
@@ -170,6 +167,8 @@ pub struct Options {
     pub data: Data,
     /// What is done to its database.
     pub schema: Schema,
+    /// A process that counts as a user until it ends, beside the caller.
+    pub companion: Option<u32>,
 }
 
 impl Options {
@@ -184,11 +183,13 @@ impl Options {
             hold: Hold::Leased { linger_ms: 0 },
             data: Data::Kept,
             schema: Schema::Migrated,
+            companion: None,
         }
     }
 
     /// The one stack that all tests of this workspace share: they make their own topics and
-    /// databases in it, and it starts empty.
+    /// databases in it, and it starts empty. It stays while the `cargo test` runs, however long
+    /// tests that do not use it take.
     #[must_use]
     pub fn for_tests() -> Self {
         let linger_ms = u64::try_from(TEST_LINGER.as_millis()).unwrap_or(u64::MAX);
@@ -197,6 +198,7 @@ impl Options {
             hold: Hold::Leased { linger_ms },
             data: Data::Fresh,
             schema: Schema::Untouched,
+            companion: cargo(),
             ..Self::named("test")
         }
     }
@@ -212,6 +214,13 @@ impl Options {
             }
         }
     }
+}
+
+/// The cargo that runs this process.
+fn cargo() -> Option<u32> {
+    let parent = rustix::process::getppid()?.as_raw_pid();
+    let name = std::fs::read_to_string(format!("/proc/{parent}/comm")).ok()?;
+    name.starts_with("cargo").then_some(parent)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::progress::Progress;
-use crate::{env, place};
+use crate::protocol::VERSION;
+use crate::{build, env, logs};
 
 /// Names the `stack` program to use, for callers that do not stand beside it.
 pub const VARIABLE: &str = "ORDERMILL_STACK";
@@ -18,11 +19,25 @@ pub const VARIABLE: &str = "ORDERMILL_STACK";
 /// # Errors
 /// When the program cannot be found, built or run.
 pub fn start_supervisor(dir: &Path, progress: &mut Progress) -> Result<()> {
-    let program = find(progress)?;
+    if let Some(program) = env::set(VARIABLE) {
+        return run(Path::new(&program), dir);
+    }
+    let myself = std::env::current_exe().context("cannot find our own program")?;
+    let folder = target_folder(&myself);
+    let program = folder.join("stack");
+    if program.is_file() && run(&program, dir).is_ok() {
+        return Ok(());
+    }
+    // A test program is built without the binaries of other packages: there
+    // is none yet, or it is of an earlier version.
+    build(&folder, progress)?;
+    run(&program, dir)
+}
+
+fn run(program: &Path, dir: &Path) -> Result<()> {
     let log = File::create(dir.join(crate::supervisor::LOG))?;
-    let status = Command::new(&program)
-        .arg("supervise")
-        .arg("--dir")
+    let status = Command::new(program)
+        .args(["supervise", "--protocol", &VERSION.to_string(), "--dir"])
         .arg(dir)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -30,9 +45,12 @@ pub fn start_supervisor(dir: &Path, progress: &mut Progress) -> Result<()> {
         .current_dir("/")
         .status()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    if !status.success() {
-        bail!("{} supervise ended with {status}", program.display());
-    }
+    ensure!(
+        status.success(),
+        "{} supervise ended with {status}; {}",
+        program.display(),
+        logs::quote(&dir.join(crate::supervisor::LOG))
+    );
     Ok(())
 }
 
@@ -44,24 +62,11 @@ pub fn start_supervisor(dir: &Path, progress: &mut Progress) -> Result<()> {
 pub fn detach(dir: &Path) -> Result<()> {
     let myself = std::env::current_exe().context("cannot find our own program")?;
     Command::new(myself)
-        .args(["supervise", "--stay", "--dir"])
+        .args(["supervise", "--stay", "--protocol", &VERSION.to_string(), "--dir"])
         .arg(dir)
         .spawn()
         .context("cannot start the supervisor")?;
     Ok(())
-}
-
-fn find(progress: &mut Progress) -> Result<PathBuf> {
-    if let Some(program) = env::set(VARIABLE) {
-        return Ok(PathBuf::from(program));
-    }
-    let myself = std::env::current_exe().context("cannot find our own program")?;
-    let folder = target_folder(&myself);
-    let program = folder.join("stack");
-    if !program.is_file() {
-        build(&folder, progress)?;
-    }
-    Ok(program)
 }
 
 /// The folder of a build: that of the program, or the one above `deps` and `examples`.
@@ -71,26 +76,14 @@ pub(crate) fn target_folder(program: &Path) -> PathBuf {
     if inner { folder.parent().unwrap_or(folder) } else { folder }.to_path_buf()
 }
 
-/// Test programs are built without the binaries of other packages.
 fn build(folder: &Path, progress: &mut Progress) -> Result<()> {
     progress.step("building the stack program");
-    let profile = match folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(profile) => profile,
-    };
     let cargo = env::set("CARGO").unwrap_or_else(|| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "stack", "--bin", "stack", "--profile", profile])
-        .arg("--target-dir")
-        .arg(folder.parent().unwrap_or(folder))
-        .current_dir(place::workspace())
-        .stdin(Stdio::null())
+    let output = build::command(&cargo, folder, &["stack"])
         .output()
         .context("cannot run cargo to build the stack program")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "\n  ");
-        bail!("the stack program could not be built; cargo said:\n  {said}");
-    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "\n  ");
+    ensure!(output.status.success(), "the stack program could not be built; cargo said:\n  {said}");
     Ok(())
 }
 

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::options::{Data, Hold, Ports, Server, Source};
+use crate::options::{Data, Ports, Server, Source};
 
 /// Raised whenever a message changes, so that programs of two versions notice.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A request with the version of the program that sends it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Envelope {
 pub enum Request {
     /// Bring servers up, and hold them while the connection lasts.
     Up(Up),
+    /// Keep what runs without users too.
+    Pin,
     /// Say what runs.
     Status,
     /// Stop everything and exit; the end of the connection says that it is done.
@@ -43,10 +45,12 @@ pub struct Up {
     pub source: Source,
     /// Ports asked for by number.
     pub ports: Ports,
-    /// How long they stay.
-    pub hold: Hold,
+    /// How long they stay after the last user, in milliseconds.
+    pub linger_ms: u64,
     /// What they start with.
     pub data: Data,
+    /// A process that counts as a user until it ends.
+    pub companion: Option<u32>,
 }
 
 /// Signals a fault test sends to a server.
@@ -87,7 +91,7 @@ pub struct Status {
     pub supervisor_pid: u32,
     /// Whether the stack stays without leases.
     pub pinned: bool,
-    /// Connections that hold the stack.
+    /// Connections and companions that hold the stack.
     pub leases: usize,
     /// The servers it looks after.
     pub servers: Vec<ServerStatus>,

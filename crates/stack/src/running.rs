@@ -41,8 +41,12 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         lease: None,
     };
     if !servers.is_empty() {
-        let Options { source, ports, hold, data, .. } = *options;
-        let request = Up { servers, source, ports, hold, data };
+        let Options { source, ports, data, companion, .. } = *options;
+        let linger_ms = match options.hold {
+            Hold::Pinned => 0,
+            Hold::Leased { linger_ms } => linger_ms,
+        };
+        let request = Up { servers, source, ports, linger_ms, data, companion };
         let (lease, status) = lease::take(&options.dir, &request, progress)?;
         stack.lease = Some(lease);
         stack.take_addresses(&request.servers, &status)?;
@@ -50,6 +54,10 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
     progress.step("creating topics and migrating");
     for note in prepare(&stack.brokers, &stack.database_url, options)? {
         progress.note(&note);
+    }
+    // Only now: a caller that dies or fails on the way leaves nothing running.
+    if stack.lease.is_some() && options.hold == Hold::Pinned {
+        lease::command(&options.dir, &Request::Pin, progress)?;
     }
     Ok(stack)
 }

@@ -71,7 +71,12 @@ async fn create<'a>(
 }
 
 fn new_topic(topic: &Topic) -> NewTopic<'_> {
-    NewTopic::new(&topic.name, i32::from(topic.partitions), TopicReplication::Fixed(1))
+    let new = NewTopic::new(&topic.name, i32::from(topic.partitions), TopicReplication::Fixed(1));
+    if topic.name == env::value("DLQ_TOPIC") {
+        // A dead letter is as large as any record, and its reasons come on top.
+        return new.set("max.message.bytes", "2097152");
+    }
+    new
 }
 
 /// Partitions are never added: that would send the keys of running orders elsewhere.

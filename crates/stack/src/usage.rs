@@ -16,6 +16,8 @@ pub struct Usage {
 /// Microseconds of one clock tick: Linux counts process times in 1/100 s.
 const TICK_US: u64 = 10_000;
 
+const PAGE_KIB: u64 = 4;
+
 /// A process without its children.
 #[must_use]
 pub fn of_process(pid: u32) -> Usage {
@@ -41,6 +43,27 @@ pub fn of_tree(pid: u32) -> Usage {
         pids.extend(children.get(&pid).into_iter().flatten());
     }
     usage
+}
+
+/// Memory of a process and its children that they do not share, in KiB: each
+/// process of PostgreSQL maps all shared buffers.
+#[must_use]
+pub fn private_kib(pid: u32) -> u64 {
+    let children = children_of().remove(&pid).unwrap_or_default();
+    [pid].into_iter().chain(children).filter_map(private_pages).sum::<u64>() * PAGE_KIB
+}
+
+/// When a process started, in clock ticks since the machine did; nothing when it has ended.
+#[must_use]
+pub fn started(pid: u32) -> Option<u64> {
+    fields(pid)?.get(19)?.parse().ok()
+}
+
+fn private_pages(pid: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut pages = statm.split_whitespace().skip(1).map(|field| field.parse::<u64>().ok());
+    let (resident, shared) = (pages.next()??, pages.next()??);
+    Some(resident.saturating_sub(shared))
 }
 
 /// Children by process, for all processes.

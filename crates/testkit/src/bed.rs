@@ -184,7 +184,9 @@ async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(Strin
     let topics = topics.all();
     let mut wanted = Vec::with_capacity(topics.len());
     for (name, (_, count)) in topics.into_iter().zip(&partitions) {
-        wanted.push(NewTopic::new(name, i32::from(*count), TopicReplication::Fixed(1)));
+        // As the stack allows on the dead letter topic; here on all.
+        let topic = NewTopic::new(name, i32::from(*count), TopicReplication::Fixed(1));
+        wanted.push(topic.set("max.message.bytes", "2097152"));
     }
     match servers.admin.create_topics(&wanted, &options).await {
         Ok(results) => {

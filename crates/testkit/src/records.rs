@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -75,7 +75,10 @@ fn read(brokers: &str, topic: &str) -> Result<Vec<OwnedRecord>, KafkaError> {
     consumer.assign(&wanted)?;
     let deadline = Instant::now() + DEADLINE;
     let mut records: Vec<OwnedRecord> = Vec::new();
-    while missing > 0 && Instant::now() < deadline {
+    while missing > 0 {
+        if Instant::now() > deadline {
+            return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::RequestTimedOut));
+        }
         if let Some(message) = consumer.poll(Duration::from_millis(100)) {
             records.push((&message?).into());
             missing -= 1;

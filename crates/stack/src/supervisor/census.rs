@@ -1,11 +1,10 @@
 //! Who uses the stack, and when nobody does any more.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
-
-use crate::options::Hold;
 
 /// The users of a stack.
 #[derive(Debug)]
@@ -19,11 +18,12 @@ struct Users {
     pinned: bool,
     down: bool,
     linger: Duration,
+    companions: HashSet<u32>,
 }
 
 impl Users {
     fn need_the_stack(&self) -> bool {
-        self.leases > 0 || self.pinned
+        self.leases > 0 || !self.companions.is_empty() || self.pinned
     }
 }
 
@@ -37,11 +37,29 @@ impl Drop for Lease<'_> {
     }
 }
 
+/// Makes a process count as a user until this is dropped.
+#[derive(Debug)]
+pub struct Companion<'a>(&'a Census, u32);
+
+impl Drop for Companion<'_> {
+    fn drop(&mut self) {
+        self.0.users.send_modify(|users| {
+            users.companions.remove(&self.1);
+        });
+    }
+}
+
 impl Census {
     /// Nobody yet; the first has this long to come.
     #[must_use]
     pub fn new(first: Duration) -> Self {
-        let users = Users { leases: 0, pinned: false, down: false, linger: first };
+        let users = Users {
+            leases: 0,
+            pinned: false,
+            down: false,
+            linger: first,
+            companions: HashSet::new(),
+        };
         Self { users: watch::Sender::new(users) }
     }
 
@@ -51,12 +69,22 @@ impl Census {
         Lease(self)
     }
 
-    /// Applies what a user that has its servers asked for.
-    pub fn hold(&self, hold: Hold) {
-        self.users.send_modify(|users| match hold {
-            Hold::Pinned => users.pinned = true,
-            Hold::Leased { linger_ms } => users.linger = Duration::from_millis(linger_ms),
-        });
+    /// Counts a process as a user, unless it is counted already.
+    pub fn accompany(&self, pid: u32) -> Option<Companion<'_>> {
+        let mut new = false;
+        self.users.send_modify(|users| new = users.companions.insert(pid));
+        // Not then_some: one made in vain would end the other when it is dropped.
+        if new { Some(Companion(self, pid)) } else { None }
+    }
+
+    /// Sets how long the stack stays after the last user.
+    pub fn linger(&self, linger: Duration) {
+        self.users.send_modify(|users| users.linger = linger);
+    }
+
+    /// Keeps the stack without users too.
+    pub fn pin(&self) {
+        self.users.send_modify(|users| users.pinned = true);
     }
 
     /// Makes everybody leave.
@@ -64,11 +92,11 @@ impl Census {
         self.users.send_modify(|users| users.down = true);
     }
 
-    /// Open leases, and whether the stack is pinned.
+    /// How many hold the stack, and whether the stack is pinned.
     #[must_use]
     pub fn count(&self) -> (usize, bool) {
         let users = self.users.borrow();
-        (users.leases, users.pinned)
+        (users.leases + users.companions.len(), users.pinned)
     }
 
     /// Waits until nobody needs the stack; says why.
@@ -100,7 +128,7 @@ mod tests {
     async fn the_stack_is_abandoned_when_the_last_lease_has_gone_and_lingered() {
         let census = Census::new(Duration::from_secs(10));
         let lease = census.lease();
-        census.hold(Hold::Leased { linger_ms: 3_000 });
+        census.linger(Duration::from_secs(3));
         let day = Duration::from_secs(86_400);
         assert!(timeout(day, census.abandoned()).await.is_err());
 
@@ -111,9 +139,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_companion_keeps_the_stack_between_the_users_it_brings() {
+        let census = Census::new(Duration::ZERO);
+        let companion = census.accompany(7);
+        assert!(census.accompany(7).is_none());
+        let day = Duration::from_secs(86_400);
+        assert!(timeout(day, census.abandoned()).await.is_err());
+
+        drop(companion);
+        assert_eq!(census.abandoned().await, "nobody uses it");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_pinned_stack_stays_until_it_is_asked_to_go_down() {
         let census = Census::new(Duration::ZERO);
-        census.hold(Hold::Pinned);
+        census.pin();
         let day = Duration::from_secs(86_400);
         assert!(timeout(day, census.abandoned()).await.is_err());
 

@@ -13,7 +13,7 @@ use crate::native::kafka::{Kafka, Listeners};
 use crate::native::postgres::{self, Postgres};
 use crate::native::process::Process;
 use crate::native::user::User;
-use crate::options::{Data, Hold, Ports, Server, Source};
+use crate::options::{Data, Ports, Server, Source};
 use crate::place;
 use crate::protocol::{ServerStatus, Signal, Status, Up};
 use crate::state::State;
@@ -80,8 +80,9 @@ impl Fleet {
             servers: vec![server],
             source,
             ports: Ports::default(),
-            hold: Hold::Pinned,
+            linger_ms: 0,
             data: Data::Kept,
+            companion: None,
         };
         self.up(&up, teller).await
     }

@@ -2,6 +2,7 @@
 //! lease that lasts as long as the connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -11,11 +12,14 @@ use tokio::sync::{Mutex, mpsc};
 use super::Teller;
 use super::census::Census;
 use super::fleet::Fleet;
-use crate::options::Hold;
 use crate::protocol::{Envelope, Reply, Request, Up, VERSION};
+use crate::usage;
 
 /// Progress that a slow client may fall behind by.
 const REPLIES: usize = 64;
+
+/// How often it is looked whether the process that brings users still runs.
+const LOOK_AT_COMPANION: Duration = Duration::from_secs(1);
 
 /// No request is longer; what is longer is none of ours.
 const REQUEST_BYTES: u64 = 64 * 1024;
@@ -44,6 +48,10 @@ async fn answer(
         Ok(Request::Up(up)) => {
             return hold(up, (reader.into_inner().into_inner(), replies), fleet, census).await;
         }
+        Ok(Request::Pin) => {
+            census.pin();
+            Reply::Done
+        }
         Ok(Request::Status) => Reply::Status(fleet.lock().await.status(census.count())),
         Ok(Request::Down) => {
             census.down();
@@ -65,37 +73,52 @@ async fn hold(
     fleet: &Mutex<Fleet>,
     census: &Census,
 ) {
-    let _lease = census.lease();
+    let lease = census.lease();
     let teller = Teller { replies: replies.clone() };
     let mut fleet = fleet.lock().await;
     let reply = match fleet.up(&up, &teller).await {
         Ok(()) => {
-            census.hold(up.hold);
+            census.linger(Duration::from_millis(up.linger_ms));
             Reply::Up(fleet.status(census.count()))
         }
         Err(error) => {
             // What has started beside the failed server is of no use to anybody.
-            census.hold(Hold::Leased { linger_ms: 0 });
+            census.linger(Duration::ZERO);
             Reply::Failed(format!("{error:#}"))
         }
     };
     drop(fleet);
     let failed = matches!(reply, Reply::Failed(_));
+    let companion = up.companion.filter(|_| !failed).and_then(|pid| census.accompany(pid));
     drop(replies.send(reply).await);
     drop((replies, teller));
     // Nothing more is expected; only the end counts.
     let mut ignored = [0; 64];
     while !failed && reader.read(&mut ignored).await.is_ok_and(|bytes| bytes > 0) {}
+    drop((reader, lease));
+    if let (Some(pid), Some(_)) = (up.companion, &companion) {
+        ended(pid).await;
+    }
+}
+
+/// Waits until a process has ended. It is no child of ours, so we have to look.
+async fn ended(pid: u32) {
+    let began = usage::started(pid);
+    // Another process may have its id later, but not its start.
+    while began.is_some() && usage::started(pid) == began {
+        tokio::time::sleep(LOOK_AT_COMPANION).await;
+    }
 }
 
 fn parse(line: &str) -> Result<Request, String> {
     let envelope: Result<Envelope, _> = serde_json::from_str(line);
     match envelope {
         Ok(Envelope { version: VERSION, request }) => Ok(request),
-        _ => Err("this stack was started by another version of the program; \
-                  stop it with that version's `stack down`, or end the process in its \
-                  supervisor.lock"
-            .to_owned()),
+        _ => Err(format!(
+            "this stack was started by another version of the program; stop it with \
+             `kill {}`, which stops its servers too",
+            std::process::id()
+        )),
     }
 }
 
