@@ -8,11 +8,16 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::env;
 use crate::options::Topic;
 
 /// A broker that has just begun to listen answers within a second; one given
 /// by address may still be starting.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Setting of a topic for dead letters: one is as large as any record, and its
+/// reasons come on top.
+pub const DEAD_LETTER_LIMIT: (&str, &str) = ("max.message.bytes", "2097152");
 
 /// One attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -73,10 +78,10 @@ async fn create<'a>(
 fn new_topic(topic: &Topic) -> NewTopic<'_> {
     let new = NewTopic::new(&topic.name, i32::from(topic.partitions), TopicReplication::Fixed(1));
     if topic.name == env::value("DLQ_TOPIC") {
-        // A dead letter is as large as any record, and its reasons come on top.
-        return new.set("max.message.bytes", "2097152");
+        new.set(DEAD_LETTER_LIMIT.0, DEAD_LETTER_LIMIT.1)
+    } else {
+        new
     }
-    new
 }
 
 /// Partitions are never added: that would send the keys of running orders elsewhere.

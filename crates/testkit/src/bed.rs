@@ -4,6 +4,7 @@ use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use sqlx::postgres::PgConnection;
+use stack::topics::DEAD_LETTER_LIMIT;
 use uuid::Uuid;
 
 use crate::database;
