@@ -47,7 +47,9 @@ pub async fn view(config: &Config, log: &Log) -> Result<View, CannotJudge> {
         if let Settle::Within(timeout) = config.settle
             && started.elapsed() >= timeout
         {
-            return Err(not_at_rest(timeout, unrest));
+            let (seconds, unrest) = (timeout.as_secs_f64(), unrest.join(", "));
+            let missing = format!("not at rest after {seconds:.1} s: {unrest}");
+            return Err(CannotJudge::because(missing));
         }
         if told.is_none_or(|told| told.elapsed() >= TELL_INTERVAL) {
             told = Some(Instant::now());
@@ -72,11 +74,6 @@ async fn unrest(
     let behind = behind(config, progress, log);
     // Counting waits until the log is processed: it scans the orders.
     if behind.is_empty() { snapshot::unrest(connection).await } else { Ok(behind) }
-}
-
-fn not_at_rest(timeout: Duration, unrest: Vec<String>) -> CannotJudge {
-    let waited = format!("not at rest after {:.1} s", timeout.as_secs_f64());
-    CannotJudge { missing: unrest.into_iter().map(|what| format!("{waited}: {what}")).collect() }
 }
 
 async fn extents(log: &Log) -> Result<Vec<Extent>, CannotJudge> {

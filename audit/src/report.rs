@@ -230,7 +230,8 @@ fn memory_peak_bytes() -> Option<u64> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for judged in &self.invariants {
+        let judged = self.invariants.iter().filter(|_| self.verdict != Verdict::Unjudged);
+        for judged in judged {
             let (name, meaning) = (judged.name, judged.meaning);
             match judged.count {
                 None => writeln!(f, "  -    {name:<26} {:>9}  {meaning}", "unjudged")?,

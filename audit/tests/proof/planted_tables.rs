@@ -290,16 +290,26 @@ const IN_TABLES: &[Planted] = &[
 #[tokio::test]
 async fn what_is_planted_in_the_tables_is_found_under_its_own_name() {
     let world = World::honest("audit-tables").await;
+    // Most of the time of a small audit is waiting for servers.
+    let (first, rest) = IN_TABLES.split_at(IN_TABLES.len() / 3);
+    let (second, third) = rest.split_at(rest.len() / 2);
+    let wrong = tokio::join!(plant(&world, first), plant(&world, second), plant(&world, third));
+    let wrong = [wrong.0, wrong.1, wrong.2].concat();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Plants one after the other in one copy; gives what was not found rightly.
+async fn plant(world: &World, planted: &[Planted]) -> Vec<String> {
     let mut copy = world.copy().await;
     let config = Config { database_url: copy.url.clone(), ..world.config() };
     let mut wrong = Vec::new();
-    for (what, sql, expected) in IN_TABLES {
+    for (what, sql, expected) in planted {
         copy.spoil(&with_ids(sql)).await;
         judge(what, &config, expected, &mut wrong).await;
     }
     copy.spoil("").await;
     assert_eq!(audit::run(&config).await.verdict, Verdict::Clean, "nothing is left behind");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong
 }
 
 /// What is found at least once.
