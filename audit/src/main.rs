@@ -1,5 +1,6 @@
 //! `audit`: config → run → report. The exit code is the verdict.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,7 +20,8 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let json = args.json();
     let report = audit::run(&args.into_config()).await;
-    print!("{report}");
+    // A reader that left early (`| head`) does not change the verdict.
+    let _closed_pipe = write!(std::io::stdout().lock(), "{report}");
     match json.map_or(Ok(()), |path| write(&path, &report)) {
         Ok(()) => report.exit_code(),
         Err(error) => {
