@@ -17,9 +17,9 @@ pub(crate) fn lines(env: &[(String, String)], pids: &[(&str, u32)], stack_dir: &
          \x20 psql {database} -c \"select * from sales_metrics where metric_name = 'top_products' order by value desc limit 10\"\n\
          \x20 psql {database} -f sql/queries/revenue_per_minute.sql\n\
          \x20 kcat -b {brokers} -t order-events -o -5 -e -f '%k %h %s\\n'\n\
-         \x20 curl -i {url}/orders -H 'content-type: application/json' -d '{body}'\n\
+         \x20 curl -i {url}/orders --json '{body}'\n\
          \x20 curl '{url}/metrics/sales?metric=revenue_total'\n\
-         \x20 loadgen: INGEST_URL={url} target/release/loadgen --rate 1000 --duration 1m\n\
+         \x20 INGEST_URL={url} KAFKA_BROKERS={brokers} cargo loadgen --rate 1000 --duration 1m --follow\n\
          Stop it:\n\
          \x20 kill {}; cargo stack --dir {} down --purge\n",
         pids.join(" "),
