@@ -33,7 +33,7 @@ pub mod service;
 mod socket;
 pub mod state;
 pub mod supervisor;
-mod topics;
+pub mod topics;
 pub mod usage;
 
 pub use options::{Data, Hold, Options, PartitionOverride, Ports, Schema, Server, Source, Topic};

@@ -187,7 +187,7 @@ async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(Strin
     for (name, (_, count)) in topics.into_iter().zip(&partitions) {
         // As the stack allows on the dead letter topic; here on all.
         let topic = NewTopic::new(name, i32::from(*count), TopicReplication::Fixed(1));
-        wanted.push(topic.set("max.message.bytes", "2097152"));
+        wanted.push(topic.set(DEAD_LETTER_LIMIT.0, DEAD_LETTER_LIMIT.1));
     }
     match servers.admin.create_topics(&wanted, &options).await {
         Ok(results) => {
