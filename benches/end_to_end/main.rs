@@ -24,7 +24,7 @@ const RATES: [u32; 9] = [2_000, 5_000, 8_000, 10_000, 12_000, 15_000, 18_000, 22
 const QUICK_RATES: [u32; 2] = [1_000, 5_000];
 /// Warms the JVM, the plans and the caches; audited, but not counted.
 const WARM_UP: step::Plan = step::Plan { rate: 2_000, seconds: 10 };
-const QUICK_WARM_UP: step::Plan = step::Plan { rate: 1_000, seconds: 2 };
+const QUICK_WARM_UP: step::Plan = step::Plan { rate: 1_000, seconds: 5 };
 
 /// Drives orders through the whole pipeline at rising rates, until the knee
 #[derive(Parser, Debug)]
@@ -38,7 +38,7 @@ struct Args {
     /// Seconds of each step [default: 30, quick: 5]
     #[arg(long, env = "BENCH_SECONDS")]
     seconds: Option<u16>,
-    /// Go on beyond the knee
+    /// Go on beyond the knee, as a quick run always does
     #[arg(long, env = "BENCH_ALL_STEPS")]
     all_steps: bool,
 }
@@ -80,7 +80,7 @@ async fn measure(args: Args) -> anyhow::Result<bool> {
         for service in &mut services {
             service.check()?;
         }
-        if beyond && !args.all_steps {
+        if beyond && !args.all_steps && !args.bench.quick {
             break;
         }
     }

@@ -62,7 +62,9 @@ pub(crate) fn to_text(report: &Report, steps: &[Step]) -> String {
         let together: f64 = step.cpu_us_per_order.values().sum();
         let _infallible = writeln!(text, " {together:>10.1}  {}", step.beyond.join(", "));
     }
-    let knee = report.orders_per_s.unwrap_or(f64::NAN);
-    let _infallible = writeln!(text, "the last step before the knee: {knee:.0} orders/s");
+    let _infallible = match report.orders_per_s {
+        Some(knee) => writeln!(text, "the last step before the knee: {knee:.0} orders/s"),
+        None => writeln!(text, "the first step was beyond the knee"),
+    };
     text + &report.footer()
 }

@@ -94,7 +94,8 @@ pub(crate) async fn run(
     meter: &Meter,
     plan: Plan,
 ) -> anyhow::Result<Leg> {
-    let receipts = bed.file(&format!("receipts-{}-{}.csv", plan.connections, plan.number));
+    let receipts =
+        bed.file(&format!("receipts-{}-{}-{}.csv", plan.name(), plan.connections, plan.number));
     let mut load = Load::start(targets, plan, &receipts)?;
     let seconds = WARM_UP_SECONDS + u64::from(plan.seconds);
     let run = async {

@@ -70,11 +70,6 @@ impl Reading {
         };
         self.0.iter().map(cost).collect()
     }
-
-    /// The most memory each process had, in MiB.
-    pub fn peaks_mib(&self) -> BTreeMap<String, u64> {
-        self.0.iter().map(|(name, usage)| ((*name).to_owned(), usage.peak_kib / 1024)).collect()
-    }
 }
 
 /// The medians over several legs, process by process.
@@ -97,7 +92,6 @@ mod tests {
         let reading = |cpu_us| Reading(vec![("kafka", Usage { cpu_us, peak_kib: 2048 })]);
         let costs = reading(5_000).costs_since(&reading(1_000), 1_000);
         assert_eq!(costs, Costs::from([("kafka".to_owned(), 4.0)]));
-        assert_eq!(reading(0).peaks_mib(), BTreeMap::from([("kafka".to_owned(), 2)]));
     }
 
     #[test]
