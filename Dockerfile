@@ -13,13 +13,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs/ \;
 
 FROM debian:12.12-slim
-# curl is for the health checks; zlib is librdkafka's.
+# curl is for the health checks; zlib is librdkafka's. Versions are the newest of
+# the release: they are its security fixes.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home ordermill
+    && groupadd --system --gid 10001 ordermill \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home ordermill
 COPY --from=build /programs/ /usr/local/bin/
-USER ordermill
+USER 10001:10001
 WORKDIR /tmp
 STOPSIGNAL SIGTERM
 CMD ["ingest"]

@@ -11,7 +11,7 @@ Examples:
   eval \"$(cargo stack env)\"               every program of ours now finds them
   cargo stack up --partitions orders=8    the orders topic with 8 partitions, when it is new
   cargo stack --name other up             a second stack beside the first
-  cargo stack run -- psql                 servers for as long as one command runs
+  cargo stack run -- sh -c 'psql $DATABASE_URL'   servers while one command runs
   cargo stack logs kafka -f               follow the broker's log
   cargo stack down --purge                stop, and remove data and logs
 

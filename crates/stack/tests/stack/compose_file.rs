@@ -174,7 +174,7 @@ fn the_image_is_pinned_builds_every_program_and_does_not_run_as_root() {
     let images: Vec<_> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
     assert_eq!(images, ["rust:1.95.0-bookworm AS build", "debian:12.12-slim"]);
     let last_user = dockerfile.lines().rfind(|line| line.starts_with("USER ")).unwrap();
-    assert_eq!(last_user, "USER ordermill");
+    assert_eq!(last_user, "USER 10001:10001");
     assert!(dockerfile.contains("cargo build --release --locked --workspace --bins"));
     assert!(dockerfile.contains("STOPSIGNAL SIGTERM"));
     let ignored = fs::read_to_string(workspace().join(".dockerignore")).unwrap();
