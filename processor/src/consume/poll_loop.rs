@@ -3,7 +3,6 @@
 //! stash, a full stash pauses the partition, and polling goes on.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -14,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use service::health::Health;
+use service::quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::Claims;
@@ -375,8 +375,7 @@ fn copy(message: &BorrowedMessage<'_>, lane: LaneId) -> Record {
     builder.content(key, value);
     if let Some(headers) = message.headers() {
         for n in 0..headers.count() {
-            let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(n)));
-            if let Ok(Some(header)) = header {
+            if let Some(Some(header)) = quiet::catch(|| headers.try_get(n)) {
                 builder.header(header.key, header.value);
             }
         }

@@ -14,5 +14,5 @@ pub use effects::{
     Charge, Effects, EventOut, PaymentRow, Refund, Refusal, StatusChange, StockDelta,
 };
 pub use rollup::{Metric, Rollup};
-pub use step::{Decided, Outcome, decide};
+pub use step::{Decided, NotSure, Outcome, decide};
 pub use stock::{Certainty, Shelf, StockView};

@@ -32,8 +32,8 @@ fn by_code(code: &str) -> Remedy {
     match code {
         // serialization_failure, deadlock_detected, lock_not_available, query_canceled
         "40001" | "40P01" | "55P03" | "57014" => Remedy::Retry,
-        // cached plan must not change result type; a transaction left broken
-        "0A000" | "25P02" => Remedy::Reconnect,
+        // cached plan must not change result type; a transaction left broken, or idle too long
+        "0A000" | "25P02" | "25P03" => Remedy::Reconnect,
         // read_only_sql_transaction: a standby, until it is promoted
         "25006" | "40003" => Remedy::Reconnect,
         _ => match code.get(..2).unwrap_or_default() {
@@ -64,6 +64,7 @@ mod tests {
             ("53300", Remedy::Reconnect),
             ("08006", Remedy::Reconnect),
             ("25006", Remedy::Reconnect),
+            ("25P03", Remedy::Reconnect),
             ("22021", Remedy::Bisect),
             ("23514", Remedy::Bisect),
             ("42P01", Remedy::Stop),

@@ -14,7 +14,7 @@ async fn every_hostile_record_ends_in_the_dead_letters_once_and_the_partition_go
     let key = id.as_bytes();
     let good = body("p-1", 1, "1");
     let created = headers(&id, "order.created.v1");
-    let big = vec![b'x'; 1_000_000];
+    let big = vec![b'x'; 990_000];
     bed.produce_to((&topic, 0), Some(key), None, &created).await;
     bed.produce_to((&topic, 0), Some(key), Some(&big), &created).await;
     bed.produce_to((&topic, 0), Some(key), Some(b"\xff\xfe"), &created).await;
