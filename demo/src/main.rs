@@ -4,11 +4,9 @@
 mod args;
 mod farewell;
 mod processes;
-mod programs;
 mod report;
 mod run;
 mod tables;
-mod usage;
 
 use std::process::ExitCode;
 

@@ -6,16 +6,18 @@ use std::process::Stdio;
 
 use anyhow::Context;
 use serde_json::Value;
+use stack::service::Life;
+use stack::usage::{Usage, of_tree};
 use stack::{Progress, Server, Stack};
 use tokio::process::Command;
 
 use crate::args::Args;
 use crate::processes::{Services, environment};
-use crate::programs::{self, program};
 use crate::report::{Cost, Report};
-use crate::usage::{Usage, of_tree};
 use crate::{farewell, tables};
 
+/// What the demo runs, beside itself.
+const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
 /// Exit code of a run that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -35,11 +37,12 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 async fn play(args: &Args) -> anyhow::Result<u8> {
-    let folder = programs::ready()?;
+    let folder = stack::build::programs(&PROGRAMS)?;
     let stack = bring_up(args).await?;
     let files = Files::new(stack.dir())?;
     let env = environment(stack.env())?;
-    let mut services = Services::start(&folder, &files.logs, env, args.keep).await?;
+    let life = if args.keep { Life::OnItsOwn } else { Life::WithCaller };
+    let mut services = Services::start(&folder, &files.logs, env, life).await?;
 
     let before = usage(&stack, &services);
     drive(args, &folder, &services, &files).await?;
@@ -118,7 +121,7 @@ async fn drive(
     files: &Files,
 ) -> anyhow::Result<()> {
     let (seed, stock) = (args.seed.to_string(), args.stock.to_string());
-    let status = Command::new(program(folder, "loadgen"))
+    let status = Command::new(folder.join("loadgen"))
         .args([
             "--rate",
             &args.rate,
@@ -147,7 +150,7 @@ async fn drive(
 
 /// Whether the audit was clean.
 async fn audit(folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
-    let status = Command::new(program(folder, "audit"))
+    let status = Command::new(folder.join("audit"))
         .arg("--receipts")
         .arg(&files.receipts)
         .arg("--json")

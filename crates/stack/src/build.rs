@@ -37,7 +37,7 @@ pub(crate) fn command(cargo: &str, folder: &Path, names: &[&str]) -> Command {
         Some(profile) => profile,
     };
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--bins", "--profile", profile, "--target-dir"]);
+    build.args(["build", "--bins", "--profile", profile, "--target-dir"]);
     build.arg(folder.parent().unwrap_or(folder));
     build.args(names.iter().flat_map(|name| ["--package", name]));
     build.current_dir(place::workspace()).stdin(Stdio::null());

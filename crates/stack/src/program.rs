@@ -80,6 +80,7 @@ fn build(folder: &Path, progress: &mut Progress) -> Result<()> {
     progress.step("building the stack program");
     let cargo = env::set("CARGO").unwrap_or_else(|| "cargo".to_owned());
     let output = build::command(&cargo, folder, &["stack"])
+        .arg("--quiet")
         .output()
         .context("cannot run cargo to build the stack program")?;
     let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "\n  ");

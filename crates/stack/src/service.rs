@@ -171,28 +171,37 @@ impl Service {
 /// # Errors
 /// When there is none.
 pub fn free_port(usual: u16) -> Result<u16> {
-    let listener =
-        TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
-    Ok(listener.context("no free port on 127.0.0.1")?.local_addr()?.port())
+    Ok(listener(usual)?.local_addr()?.port())
 }
 
-/// Ports for our processes, as the variables they read. The ports that people
-/// know are taken when they are free.
+fn listener(usual: u16) -> Result<TcpListener> {
+    let listener =
+        TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
+    listener.context("no free port on 127.0.0.1")
+}
+
+/// Where our processes listen, as the variables they read. The ports that
+/// people know are taken when they are free.
 ///
 /// # Errors
 /// When there is none.
 pub fn listen_env() -> Result<Vec<(String, String)>> {
-    let ingest = free_port(8080)?;
-    let mut env = vec![
-        ("INGEST_LISTEN".to_owned(), format!("127.0.0.1:{ingest}")),
-        ("INGEST_URL".to_owned(), format!("http://127.0.0.1:{ingest}")),
-    ];
+    let mut env = Vec::new();
+    // Held until all are chosen, so that no port is chosen twice.
+    let mut listeners = Vec::new();
     for (name, usual) in [
+        ("INGEST_LISTEN", 8080),
         ("INGEST_ADMIN_LISTEN", 9080),
         ("PROCESSOR_ADMIN_LISTEN", 9081),
         ("NOTIFIER_ADMIN_LISTEN", 9082),
     ] {
-        env.push((name.to_owned(), format!("127.0.0.1:{}", free_port(usual)?)));
+        let listener = listener(usual)?;
+        let address = listener.local_addr()?.to_string();
+        if name == "INGEST_LISTEN" {
+            env.push(("INGEST_URL".to_owned(), format!("http://{address}")));
+        }
+        env.push((name.to_owned(), address));
+        listeners.push(listener);
     }
     Ok(env)
 }
