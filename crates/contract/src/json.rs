@@ -9,8 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::Violations;
 use crate::violation::Collector;
-use crate::{Violation, Violations};
 
 /// One JSON value.
 #[derive(Clone, PartialEq, Debug)]
@@ -104,11 +104,6 @@ impl Node {
 /// `pointer` extended by one member name, escaped as RFC 6901 §3 says.
 pub(crate) fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// Whether faults contain one at exactly this pointer.
-pub fn names(faults: &[Violation], pointer: &str) -> bool {
-    faults.iter().any(|fault| fault.pointer == pointer)
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -137,11 +136,6 @@ impl Producer {
             self.client.compare_and_swap(&current, fresh);
         }
         Ok(())
-    }
-
-    /// Waits until everything handed over is acknowledged, at most this long.
-    pub fn flush(&self, deadline: Duration) -> bool {
-        self.client.load().flush(deadline).is_ok()
     }
 
     fn send_event(

@@ -158,16 +158,7 @@ impl Worker {
         self.connection = None;
         for (lane, advance) in batch.advances {
             let claim = &advance.claim;
-            let seq = loop {
-                let database = self.database.clone();
-                self.connect().await?;
-                let Some(connection) = self.connection.as_mut() else { continue };
-                let topic = database.topic(*lane);
-                match store::committed_seq(connection, topic, lane.partition, claim.epoch).await {
-                    Ok(seq) => break seq,
-                    Err(error) => self.remedy_read(error).await?,
-                }
-            };
+            let seq = self.committed_seq(*lane, claim.epoch).await?;
             match seq {
                 Some(seq) if seq > claim.commit_seq => return Ok(Resolved::Committed),
                 Some(_) => return Ok(Resolved::NotCommitted),
@@ -210,16 +201,7 @@ impl Worker {
         let held: Vec<_> =
             self.desk.lanes.iter().map(|(lane, owned)| (*lane, owned.claim.clone())).collect();
         for (lane, claim) in held {
-            let seq = loop {
-                let database = self.database.clone();
-                self.connect().await?;
-                let Some(connection) = self.connection.as_mut() else { continue };
-                let topic = database.topic(lane);
-                match store::committed_seq(connection, topic, lane.partition, claim.epoch).await {
-                    Ok(seq) => break seq,
-                    Err(error) => self.remedy_read(error).await?,
-                }
-            };
+            let seq = self.committed_seq(lane, claim.epoch).await?;
             if seq == Some(claim.commit_seq) {
                 continue;
             }
@@ -234,6 +216,20 @@ impl Worker {
             self.desk.drop_lane(lane);
         }
         Ok(())
+    }
+
+    /// How many commits PostgreSQL has seen of a lane under this epoch; `None`
+    /// when another owner has claimed it.
+    async fn committed_seq(&mut self, lane: LaneId, epoch: i64) -> anyhow::Result<Option<i64>> {
+        loop {
+            self.connect().await?;
+            let Some(connection) = self.connection.as_mut() else { continue };
+            let topic = self.database.topic(lane);
+            match store::committed_seq(connection, topic, lane.partition, epoch).await {
+                Ok(seq) => return Ok(seq),
+                Err(error) => self.remedy_read(error).await?,
+            }
+        }
     }
 
     fn keep_owned(&self, riders: &mut Riders) {
