@@ -27,8 +27,9 @@ pub struct RunArgs {
     /// Address of /livez, /readyz and /metrics
     #[arg(long, env = "PROCESSOR_ADMIN_LISTEN", default_value = "127.0.0.1:9081")]
     pub admin_listen: SocketAddr,
-    /// Workers, each with one connection to PostgreSQL; more than its free cores only wait for each other
-    #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = 2)]
+    /// Workers, each with one connection to PostgreSQL; by default one for two cores, because workers
+    /// that share the cores with the database wait for each other's locks on popular products
+    #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = half_of_the_cores())]
     pub workers: usize,
     /// Records of one transaction at most
     #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 1000)]
@@ -95,6 +96,10 @@ pub struct PaymentArgs {
     /// Questions asked at the same time by one worker
     #[arg(long, env = "PAYMENT_CONCURRENCY", default_value_t = 2048)]
     pub payment_concurrency: usize,
+}
+
+fn half_of_the_cores() -> usize {
+    (std::thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 64)
 }
 
 fn span(text: &str) -> Result<(Duration, Duration), String> {

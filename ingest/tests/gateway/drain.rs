@@ -18,7 +18,8 @@ async fn a_write_under_way_is_answered_and_then_the_process_ends() {
     let mut idle = Connection::open(gateway.http).await;
     idle.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert_eq!(idle.answer().await.unwrap().status, 404);
-    mock.broker_round_trip_time(1, Duration::from_secs(1)).unwrap();
+    // Long enough to be seen in flight even when every other test wants the cores.
+    mock.broker_round_trip_time(1, Duration::from_secs(4)).unwrap();
     let (http, stop) = (gateway.http, gateway.stop.clone());
     let under_way = tokio::spawn(async move { request(http, "POST", "/orders", ORDER).await });
     let waits = async || gateway.metric("ingest_writes_in_flight").await == Some(1.0);
