@@ -153,9 +153,8 @@ impl Worker {
                 );
                 return Ok(());
             }
-            // Not `wait_until`: it returns at once when stopped, and a loop that
-            // never waits keeps the questions to the provider from being asked.
-            tokio::time::sleep(self.config.commit_interval).await;
+            let step = Instant::now() + self.config.commit_interval;
+            self.wait_until(Some(step)).await;
         }
     }
 
