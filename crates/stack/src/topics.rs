@@ -39,7 +39,11 @@ pub async fn ensure(brokers: &str, topics: &[Topic]) -> Result<Vec<String>> {
     let deadline = Instant::now() + DEADLINE;
     loop {
         match create(&admin, topics).await {
-            Ok(existing) => return partition_notes(&admin, &existing),
+            Ok(existing) => {
+                let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
+                until_told(&admin, &names).await?;
+                return partition_notes(&admin, &existing);
+            }
             Err(error) if Instant::now() < deadline => {
                 drop(error);
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -73,6 +77,33 @@ async fn create<'a>(
         }
     }
     Ok(existing)
+}
+
+/// Waits until the broker tells clients about the topics: the controller creates
+/// them, and the broker that answers clients hears of it a moment later.
+///
+/// # Errors
+/// When the broker does not answer, or does not know a topic after a minute.
+pub async fn until_told(admin: &AdminClient<DefaultClientContext>, topics: &[&str]) -> Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let metadata = admin.inner().fetch_metadata(None, ATTEMPT)?;
+        let told = |name: &&str| {
+            metadata.topics().iter().any(|topic| {
+                topic.name() == *name
+                    && !topic.partitions().is_empty()
+                    && topic.partitions().iter().all(|partition| partition.error().is_none())
+            })
+        };
+        let Some(untold) = topics.iter().find(|name| !told(name)) else { return Ok(()) };
+        if Instant::now() >= deadline {
+            bail!(
+                "the broker does not know topic {untold} {} s after its creation",
+                DEADLINE.as_secs()
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn new_topic(topic: &Topic) -> NewTopic<'_> {

@@ -182,9 +182,9 @@ impl Builder {
 async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(String, u16)>) {
     let options =
         AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
-    let topics = topics.all();
-    let mut wanted = Vec::with_capacity(topics.len());
-    for (name, (_, count)) in topics.into_iter().zip(&partitions) {
+    let names = topics.all();
+    let mut wanted = Vec::with_capacity(names.len());
+    for (name, (_, count)) in names.into_iter().zip(&partitions) {
         // As the stack allows on the dead letter topic; here on all.
         let topic = NewTopic::new(name, i32::from(*count), TopicReplication::Fixed(1));
         wanted.push(topic.set(DEAD_LETTER_LIMIT.0, DEAD_LETTER_LIMIT.1));
@@ -196,6 +196,9 @@ async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(Strin
             }
         }
         Err(error) => panic!("the topics could not be created: {error}"),
+    }
+    if let Err(error) = stack::topics::until_told(&servers.admin, &names).await {
+        panic!("the topics were created in vain: {error:#}");
     }
 }
 

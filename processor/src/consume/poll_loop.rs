@@ -34,8 +34,6 @@ const BURST: usize = 500;
 const HINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long leaving the group may take.
-const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What the poll loop needs.
 pub struct PollConfig {
@@ -303,16 +301,11 @@ impl PollLoop {
         }
     }
 
-    fn leave(&mut self) {
+    /// Closing the consumer, which dropping it does, gives the partitions back and
+    /// leaves the group. To unsubscribe first would give them back without leaving:
+    /// the others would wait for the session to time out.
+    fn leave(mut self) {
         self.hint(true);
-        self.consumer.unsubscribe();
-        let deadline = Instant::now() + LEAVE_DEADLINE;
-        while !self.lanes.is_empty() && Instant::now() < deadline {
-            if let Some(Ok(_late)) = self.consumer.poll(POLL_WAIT) {}
-            if self.take_changes().is_err() {
-                return;
-            }
-        }
     }
 
     /// Errors of librdkafka are news, not orders: it mends most by itself.

@@ -153,8 +153,9 @@ impl Worker {
                 );
                 return Ok(());
             }
-            let step = Instant::now() + self.config.commit_interval;
-            self.wait_until(Some(step)).await;
+            // Not `wait_until`: it returns at once when stopped, and a loop that
+            // never waits keeps the questions to the provider from being asked.
+            tokio::time::sleep(self.config.commit_interval).await;
         }
     }
 

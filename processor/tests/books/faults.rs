@@ -1,5 +1,7 @@
 //! Hostile records, and processors that come and go.
 
+use std::time::Duration;
+
 use contract::OrderId;
 
 use super::world::{Running, World, body, headers};
@@ -97,6 +99,30 @@ async fn processors_come_and_go_and_every_order_has_one_outcome() {
         "600"
     );
     third.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_processor_hands_its_partitions_over_at_once() {
+    let mut world = World::new("leave").await;
+    let claims = "select sum(epoch)::text from partition_progress";
+    let flags = ["--payment-latency", "300ms", "--payment-success", "1"];
+    let first = Running::start(&world.bed, &flags).await;
+    world.stock("p-1", 100).await;
+    world.until(claims, "6").await;
+    let second = Running::start(&world.bed, &flags).await;
+    world.until(claims, "9").await;
+    for _ in 0..20 {
+        world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
+    }
+    world.until("select (count(*) > 0)::text from orders where status = 'RESERVED'", "true").await;
+    let handover = async {
+        first.stop().await;
+        world.until(claims, "12").await;
+    };
+    // A third of the time that a session takes to run out, half of that a drain may take.
+    tokio::time::timeout(Duration::from_secs(5), handover).await.expect("no handover");
+    world.until("select count(*)::text from orders where status = 'PAID'", "20").await;
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

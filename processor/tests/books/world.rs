@@ -42,7 +42,11 @@ impl Running {
         let admin = Admin { health: Health::default(), metrics: recorder.handle() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(processor::pipeline::run(args, listener, admin, stop.clone()));
+        let run = processor::pipeline::run(args, listener, admin, stop.clone());
+        // Said at once: a test may wait for its effects before it asks how it ended.
+        let task = tokio::spawn(async {
+            run.await.inspect_err(|error| eprintln!("the processor ended: {error:#}"))
+        });
         Self { stop, task }
     }
 
