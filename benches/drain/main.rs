@@ -38,7 +38,7 @@ struct Args {
     #[arg(long, env = "BENCH_LEGS")]
     legs: Option<u16>,
     /// Records of one transaction at most, in both
-    #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 1000)]
+    #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 3000)]
     batch_max: usize,
     /// Workers of both, each with one connection
     #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = 2)]

@@ -1,8 +1,13 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
+use service::args::duration;
+
+/// A longer warm-up changes nothing: the broker's machine code is compiled by then.
+const WARMUP_MAX: Duration = Duration::from_secs(30);
 
 /// Runs the whole pipeline on a real Kafka and a real PostgreSQL: drives orders
 /// through the gateway, prints latency, throughput, cost and the top of
@@ -18,8 +23,12 @@ pub(crate) struct Args {
     #[arg(long, env = "DEMO_RATE", default_value = "1000")]
     pub(crate) rate: String,
     /// How long orders come in
-    #[arg(long, env = "DEMO_DURATION", default_value = "60s")]
-    pub(crate) duration: String,
+    #[arg(long, env = "DEMO_DURATION", value_parser = duration, default_value = "60s")]
+    pub(crate) duration: Duration,
+    /// How long orders come in before that: audited too, not in the latencies and
+    /// costs; 0s for none [default: a tenth of the duration, 30s at most]
+    #[arg(long, env = "DEMO_WARMUP", value_parser = duration)]
+    warmup: Option<Duration>,
     /// Seed of the orders
     #[arg(long, env = "DEMO_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -30,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, env = "DEMO_CANCELS", default_value = "1%")]
     pub(crate) cancels: String,
     /// Pieces of every product to begin with
-    #[arg(long, env = "DEMO_STOCK", default_value_t = 1_000_000)]
+    #[arg(long, env = "DEMO_STOCK", default_value_t = 10_000_000)]
     pub(crate) stock: u32,
     /// Write all results as JSON to this file
     #[arg(long, env = "DEMO_JSON", value_name = "FILE")]
@@ -38,4 +47,25 @@ pub(crate) struct Args {
     /// Leave everything running afterwards and say how to look at it
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+impl Args {
+    /// How long to warm up.
+    pub(crate) fn warmup(&self) -> Duration {
+        self.warmup.unwrap_or_else(|| (self.duration / 10).min(WARMUP_MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warmup_is_a_tenth_unless_said_otherwise() {
+        let warmup = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().warmup().as_secs();
+        assert_eq!(warmup("demo"), 6);
+        assert_eq!(warmup("demo --duration 1h"), 30);
+        assert_eq!(warmup("demo --warmup 0s"), 0);
+        assert_eq!(warmup("demo --duration 5s --warmup 1m"), 60);
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
@@ -44,8 +45,10 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let life = if args.keep { Life::OnItsOwn } else { Life::WithCaller };
     let mut services = Services::start(&folder, &files.logs, env, life).await?;
 
+    let load = Load { args, folder: &folder, services: &services, files: &files };
+    load.warm_up().await?;
     let before = usage(&stack, &services);
-    drive(args, &folder, &services, &files).await?;
+    load.measure().await?;
     services.check()?;
     let after = usage(&stack, &services);
     let audited = audit(&folder, &services, &files).await?;
@@ -79,6 +82,7 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
 /// Files of one run, in the stack's folder.
 struct Files {
     logs: PathBuf,
+    warmup_receipts: PathBuf,
     receipts: PathBuf,
     load: PathBuf,
     audit: PathBuf,
@@ -91,15 +95,22 @@ impl Files {
             .with_context(|| format!("cannot make {}", folder.display()))?;
         let files = Self {
             logs: folder.join("logs"),
+            warmup_receipts: folder.join("warmup-receipts.csv"),
             receipts: folder.join("receipts.csv"),
             load: folder.join("load.json"),
             audit: folder.join("audit.json"),
         };
-        for old in [&files.receipts, &files.load, &files.audit] {
+        for old in [&files.warmup_receipts, &files.receipts, &files.load, &files.audit] {
             // A result of an earlier run must not pass for one of this.
             let _missing = std::fs::remove_file(old);
         }
         Ok(files)
+    }
+
+    /// Of every order that was acknowledged.
+    fn receipts(&self) -> Vec<&Path> {
+        let warmup = self.warmup_receipts.exists().then_some(self.warmup_receipts.as_path());
+        warmup.into_iter().chain([self.receipts.as_path()]).collect()
     }
 }
 
@@ -112,37 +123,54 @@ async fn bring_up(args: &Args) -> anyhow::Result<Stack> {
     tokio::task::spawn_blocking(move || stack::up(&options, &mut Progress::stderr())).await?
 }
 
-/// Drives the load. A generator that got too little CPU says so in its report;
-/// that is no fault of the books.
-async fn drive(
-    args: &Args,
-    folder: &Path,
-    services: &Services,
-    files: &Files,
-) -> anyhow::Result<()> {
-    let (seed, stock) = (args.seed.to_string(), args.stock.to_string());
-    let status = Command::new(folder.join("loadgen"))
-        .args([
-            "--rate",
-            &args.rate,
-            "--duration",
-            &args.duration,
-            "--seed",
-            &seed,
-            "--stock",
-            &stock,
-        ])
-        .args(["--duplicates", &args.duplicates, "--cancels", &args.cancels, "--follow"])
-        .arg("--receipts")
-        .arg(&files.receipts)
-        .arg("--json")
-        .arg(&files.load)
-        .envs(services.env.iter().cloned())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .status()
-        .await
-        .context("cannot run loadgen")?;
+/// The load: what drives it, and against what.
+struct Load<'a> {
+    args: &'a Args,
+    folder: &'a Path,
+    services: &'a Services,
+    files: &'a Files,
+}
+
+impl Load<'_> {
+    /// Fills the shelves, and lets caches fill and the broker's machine code be
+    /// compiled. These orders are audited like all others.
+    async fn warm_up(&self) -> anyhow::Result<()> {
+        let warmup = self.args.warmup();
+        if warmup.is_zero() {
+            return Ok(());
+        }
+        eprintln!("warming up for {warmup:?}");
+        let mut loadgen = self.loadgen(warmup, &self.files.warmup_receipts);
+        loadgen.stdout(Stdio::null());
+        drive(loadgen).await
+    }
+
+    async fn measure(&self) -> anyhow::Result<()> {
+        let mut loadgen = self.loadgen(self.args.duration, &self.files.receipts);
+        loadgen.arg("--follow").arg("--json").arg(&self.files.load);
+        drive(loadgen).await
+    }
+
+    fn loadgen(&self, duration: Duration, receipts: &Path) -> Command {
+        let args = self.args;
+        let mut command = Command::new(self.folder.join("loadgen"));
+        command
+            .args(["--rate", &args.rate, "--duration", &format!("{}ms", duration.as_millis())])
+            .args(["--seed", &args.seed.to_string(), "--stock", &args.stock.to_string()])
+            .args(["--duplicates", &args.duplicates, "--cancels", &args.cancels])
+            .arg("--receipts")
+            .arg(receipts)
+            .envs(self.services.env.iter().cloned())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// A generator that got too little CPU says so in its report; that is no fault
+/// of the books.
+async fn drive(mut loadgen: Command) -> anyhow::Result<()> {
+    let status = loadgen.status().await.context("cannot run loadgen")?;
     let driven = matches!(status.code(), Some(0 | LOADGEN_INVALID));
     anyhow::ensure!(driven, "loadgen failed ({status}); see its message above");
     Ok(())
@@ -152,7 +180,7 @@ async fn drive(
 async fn audit(folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
     let status = Command::new(folder.join("audit"))
         .arg("--receipts")
-        .arg(&files.receipts)
+        .args(files.receipts())
         .arg("--json")
         .arg(&files.audit)
         .envs(services.env.iter().cloned())

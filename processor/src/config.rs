@@ -32,13 +32,13 @@ pub struct RunArgs {
     #[arg(long, env = "PROCESSOR_WORKERS", default_value_t = half_of_the_cores())]
     pub workers: usize,
     /// Records of one transaction at most
-    #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 1000)]
+    #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 3000)]
     pub batch_max: usize,
     /// Time from one transaction of a busy worker to the next, unless a full batch waits
     #[arg(long, env = "PROCESSOR_COMMIT_INTERVAL", default_value = "10ms", value_parser = duration)]
     pub commit_interval: Duration,
     /// Records waiting for one worker at most
-    #[arg(long, env = "PROCESSOR_QUEUE_RECORDS", default_value_t = 4096)]
+    #[arg(long, env = "PROCESSOR_QUEUE_RECORDS", default_value_t = 8192)]
     pub queue_records: usize,
     /// Bytes of records waiting for one worker at most
     #[arg(long, env = "PROCESSOR_QUEUE_BYTES", default_value_t = 16 * 1024 * 1024)]
