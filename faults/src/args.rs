@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use service::args::duration;
+
+/// Breaks the pipeline on purpose while orders come in, heals it, and has the
+/// books audited. Real programs, a real Kafka, a real PostgreSQL.
+#[derive(Parser, Debug)]
+#[command(
+    name = "cargo faults",
+    version,
+    after_help = "Examples:\n  cargo faults list\n  cargo faults run processor-kill broker-kill\n  cargo faults run all --json faults.json\n  \
+                  cargo faults run random --seed 7 --duration 10m\n\n\
+                  Exit codes: 0 all clean, 1 some scenario was not or something failed, 2 wrong usage, 130 interrupted"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Print every scenario and what it does
+    List,
+    /// Run scenarios by name, `all`, or `random` combinations of them
+    Run(RunArgs),
+}
+
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct RunArgs {
+    /// Names of scenarios, `all` or `random`
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Orders per second while faults happen
+    #[arg(long, env = "FAULTS_RATE", default_value_t = 500)]
+    pub(crate) rate: u32,
+    /// Seed of `random`, printed with its results [default: the time]
+    #[arg(long, env = "FAULTS_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// How long `random` goes on
+    #[arg(long, env = "FAULTS_DURATION", value_parser = duration, default_value = "5m")]
+    pub(crate) duration: Duration,
+    /// Write the results as JSON to this file
+    #[arg(long, env = "FAULTS_JSON", value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}

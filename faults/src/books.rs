@@ -1,0 +1,90 @@
+//! What the books say: how far behind the log they are, and the audit's verdict.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+use tokio::process::Command;
+
+use crate::kafka::Kafka;
+
+/// One look at a server that may be away.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the audit waits until everything is settled.
+const SETTLE: &str = "90s";
+
+/// Records of the inputs whose effects are not in the tables; `None` while a
+/// server does not answer.
+pub(crate) async fn lag(kafka: &Kafka, database_url: &str) -> Option<i64> {
+    let ends = kafka.ends(LOOK).ok()?;
+    let rows = tokio::time::timeout(LOOK, progress(database_url)).await.ok()?.ok()?;
+    let done = |key: &(String, i32)| {
+        let row = rows.iter().find(|(topic, partition, _)| (topic, partition) == (&key.0, &key.1));
+        row.map_or(0, |(.., next)| *next)
+    };
+    Some(ends.iter().map(|(key, end)| (end - done(key)).max(0)).sum())
+}
+
+async fn progress(database_url: &str) -> Result<Vec<(String, i32, i64)>> {
+    let mut connection = PgConnection::connect(database_url).await?;
+    let rows = sqlx::query_as("select topic, partition, next_offset from partition_progress")
+        .fetch_all(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(rows)
+}
+
+/// What the audit said.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Verdict {
+    /// `clean`, `findings` or `could not judge`.
+    pub(crate) word: String,
+    /// Invariants with findings, and how many.
+    pub(crate) findings: Vec<(String, u64)>,
+}
+
+/// Has the books audited against all receipts.
+pub(crate) async fn audit(
+    folder: &Path,
+    files: &Path,
+    receipts: &[PathBuf],
+    env: &[(String, String)],
+) -> Result<Verdict> {
+    let json = files.join("audit.json");
+    let output = Command::new(folder.join("audit"))
+        .arg("--receipts")
+        .args(receipts)
+        .args(["--settle-timeout", SETTLE, "--json"])
+        .arg(&json)
+        .envs(env.iter().cloned())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("cannot run audit")?;
+    std::fs::write(files.join("audit.log"), [output.stdout, output.stderr].concat())?;
+    let report: Value = std::fs::read(&json)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    let word = match output.status.code() {
+        Some(0) => "clean",
+        Some(1) => "findings",
+        _ => "could not judge",
+    };
+    Ok(Verdict { word: word.to_owned(), findings: findings(&report) })
+}
+
+fn findings(report: &Value) -> Vec<(String, u64)> {
+    let invariants = report["invariants"].as_array().map(Vec::as_slice).unwrap_or_default();
+    invariants
+        .iter()
+        .filter_map(|invariant| {
+            let count = invariant["count"].as_u64().filter(|count| *count > 0)?;
+            Some((invariant["name"].as_str()?.to_owned(), count))
+        })
+        .collect()
+}

@@ -1,0 +1,35 @@
+//! `cargo faults`: steady load with receipts → fault → heal → recovery → audit,
+//! with the real programs against real servers.
+
+mod act;
+mod args;
+mod books;
+mod catalogue;
+mod kafka;
+mod load;
+mod play;
+mod report;
+mod run;
+mod scenario;
+mod squad;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // The alias ends in `--` already, so that both `cargo faults list` and the
+    // customary `cargo faults -- list` work.
+    let words = std::env::args_os().enumerate().filter(|(n, word)| *n != 1 || word != "--");
+    let args = args::Args::parse_from(words.map(|(_, word)| word));
+    // One thread: programs die with the thread that started them.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return service::shutdown::report(Err(error.into())),
+    };
+    match runtime.block_on(run::run(args)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => service::shutdown::report(Err(error)),
+    }
+}

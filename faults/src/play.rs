@@ -1,0 +1,98 @@
+//! One round: load → fault → heal → recovery → audit.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::act::act;
+use crate::books::{self, audit};
+use crate::load::Load;
+use crate::report::Outcome;
+use crate::scenario::{Program, Scenario, timeline};
+use crate::world::World;
+
+/// Load before the fault and after the recovery.
+const CALM: Duration = Duration::from_secs(3);
+/// A healed system that is behind for longer has not recovered.
+const RECOVERY_MAX: Duration = Duration::from_secs(90);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What is played.
+pub(crate) struct Round<'a> {
+    pub(crate) name: &'a str,
+    /// Scenarios, and when each begins.
+    pub(crate) parts: &'a [(Duration, Scenario)],
+    /// Where its files go.
+    pub(crate) files: &'a Path,
+    /// Orders a second.
+    pub(crate) rate: u32,
+}
+
+/// Plays a round.
+///
+/// # Errors
+/// It could not be played: that says nothing about the system.
+pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome> {
+    let before = (world.squad.open_files(), world.squad.memory_mib());
+    let env = world.squad.env().to_vec();
+    let load = Load::start(world.folder(), round.files, &env, round.rate)?;
+    world.receipts.push(load.receipts.clone());
+    sleep(CALM).await;
+    disturb(world, round.parts).await?;
+    let (recovered_s, lag_max) = recovery(world, round.rate).await;
+    sleep(CALM).await;
+    let wrong = world.squad.deserters();
+    let seen = load.end().await?;
+    let audit = audit(world.folder(), round.files, &world.receipts, &env).await?;
+    Ok(Outcome {
+        name: round.name.to_owned(),
+        recovered_s,
+        lag_max,
+        seen,
+        files_gained: gained(&before.0, &world.squad.open_files()),
+        memory_gained_mib: gained(&before.1, &world.squad.memory_mib()),
+        audit,
+        wrong,
+    })
+}
+
+async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<()> {
+    let begin = Instant::now();
+    for (at, action) in timeline(parts) {
+        // An action may have taken longer than the next one's instant.
+        sleep_until(begin + at).await;
+        act(world, action).await.with_context(|| format!("{action:?} at {at:?}"))?;
+    }
+    Ok(())
+}
+
+/// Seconds until the books are less than half a second of load behind the log,
+/// and the highest lag on the way.
+async fn recovery(world: &World, rate: u32) -> (Option<f64>, i64) {
+    let (healed, mut lag_max) = (Instant::now(), 0);
+    while healed.elapsed() < RECOVERY_MAX {
+        if let Some(lag) = books::lag(&world.kafka, world.stack.database_url()).await {
+            lag_max = lag_max.max(lag);
+            if lag <= i64::from(rate / 2) {
+                return (Some(healed.elapsed().as_secs_f64()), lag_max);
+            }
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+    (None, lag_max)
+}
+
+/// The largest gain of a program that ran before and after.
+fn gained<N: Copy + TryInto<i64>>(
+    before: &BTreeMap<Program, N>,
+    after: &BTreeMap<Program, N>,
+) -> i64 {
+    let number = |n: N| n.try_into().unwrap_or(i64::MAX);
+    let gains = after
+        .iter()
+        .filter_map(|(program, now)| Some(number(*now) - number(*before.get(program)?)));
+    gains.max().unwrap_or_default()
+}

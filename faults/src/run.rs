@@ -1,0 +1,126 @@
+//! Runs scenarios one after another on one stack. After one that was not clean
+//! the next begins with a fresh stack: its books must not be blamed twice.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::args::{Args, Command, RunArgs};
+use crate::catalogue::CATALOGUE;
+use crate::play;
+use crate::report::{Outcome, Report};
+use crate::scenario::{Scenario, combination};
+use crate::world::World;
+
+/// Exit code of a run that Ctrl-C ended.
+const EXIT_INTERRUPTED: u8 = 130;
+/// Carries out what was typed; gives the exit code.
+pub(crate) async fn run(args: Args) -> Result<u8> {
+    let Command::Run(args) = args.command else {
+        for scenario in CATALOGUE {
+            println!("{:<28} {}", scenario.name, scenario.what);
+        }
+        return Ok(0);
+    };
+    let stop = service::shutdown::on_signal()?;
+    tokio::select! {
+        report = rounds(&args) => finish(&args, &report?),
+        () = stop.cancelled() => {
+            eprintln!("interrupted; everything the harness started ends with it");
+            Ok(EXIT_INTERRUPTED)
+        }
+    }
+}
+
+fn finish(args: &RunArgs, report: &Report) -> Result<u8> {
+    println!("{report}");
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(report)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(u8::from(!report.clean))
+}
+
+/// One thing to run: a name, and scenarios with their begin.
+type Round = (String, Vec<(Duration, Scenario)>);
+
+async fn rounds(args: &RunArgs) -> Result<Report> {
+    let random = args.names.iter().any(|name| name == "random");
+    let seed = random.then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
+    let mut scenarios = Vec::new();
+    let mut player = Player { rate: args.rate, world: None, played: 0 };
+    match seed {
+        None => {
+            for scenario in chosen(&args.names)? {
+                let round = (scenario.name.to_owned(), vec![(Duration::ZERO, scenario)]);
+                scenarios.push(player.play(&round).await?);
+            }
+        }
+        Some(seed) => {
+            eprintln!("seed {seed}; again with: cargo faults run random --seed {seed}");
+            let (mut chance, begin) = (fastrand::Rng::with_seed(seed), Instant::now());
+            while begin.elapsed() < args.duration {
+                scenarios.push(player.play(&random_round(&mut chance)).await?);
+            }
+        }
+    }
+    player.end().await?;
+    let clean = scenarios.iter().all(Outcome::is_clean);
+    Ok(Report { rate: args.rate, seed, clean, scenarios })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<Scenario>> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(CATALOGUE.to_vec());
+    }
+    let find = |name: &String| {
+        let found = CATALOGUE.iter().find(|scenario| scenario.name == name);
+        found.copied().with_context(|| format!("no scenario {name}; `cargo faults list` shows all"))
+    };
+    names.iter().map(find).collect()
+}
+
+fn random_round(chance: &mut fastrand::Rng) -> Round {
+    let parts = combination(chance, CATALOGUE);
+    let names: Vec<_> = parts.iter().map(|(_, scenario)| scenario.name).collect();
+    (names.join(" + "), parts)
+}
+
+/// Plays rounds on one stack while they are clean.
+struct Player {
+    rate: u32,
+    world: Option<World>,
+    played: usize,
+}
+
+impl Player {
+    async fn play(&mut self, (name, parts): &Round) -> Result<Outcome> {
+        self.played += 1;
+        eprintln!("{:>3}  {name}", self.played);
+        let mut world = match self.world.take() {
+            Some(world) => world,
+            None => World::create().await?,
+        };
+        let files = world.files(self.played, &name.replace(" + ", "+"));
+        let round = play::Round { name, parts, files: &files, rate: self.rate };
+        let outcome = play::play(&mut world, &round).await;
+        let outcome = outcome
+            .with_context(|| format!("{name} could not be played; see {}", files.display()))?;
+        if outcome.is_clean() {
+            eprintln!("     clean, recovered in {:.1} s", outcome.recovered_s.unwrap_or_default());
+            self.world = Some(world);
+        } else {
+            eprintln!("     NOT CLEAN; see {}", files.display());
+            // What is wrong with it was said already.
+            let _outcome = world.end().await;
+        }
+        Ok(outcome)
+    }
+
+    async fn end(self) -> Result<()> {
+        match self.world {
+            Some(world) => world.end().await,
+            None => Ok(()),
+        }
+    }
+}

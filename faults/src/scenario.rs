@@ -1,0 +1,141 @@
+//! What a scenario is: actions at instants, pure data.
+
+use std::time::Duration;
+
+/// A program of ours that a scenario breaks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Program {
+    Ingest,
+    /// By number; only the first runs when a scenario begins.
+    Processor(u8),
+    Notifier,
+}
+
+/// One thing that is done to the system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    /// `kill -9`.
+    Kill(Program),
+    /// SIGTERM, and wait for its drain.
+    Stop(Program),
+    /// Start it when it does not run.
+    Start(Program),
+    /// Start it with these settings beside the usual ones.
+    StartWith(Program, &'static [(&'static str, &'static str)]),
+    /// SIGSTOP.
+    Freeze(Program),
+    /// SIGCONT.
+    Thaw(Program),
+    /// A signal to the broker.
+    Broker(stack::Signal),
+    /// Start the broker again.
+    StartBroker,
+    /// SIGINT to the postmaster: ends every session, and itself cleanly.
+    StopPostgres,
+    /// SIGQUIT to the postmaster: everything ends without a checkpoint.
+    QuitPostgres,
+    /// A signal to the postmaster alone.
+    Postgres(stack::Signal),
+    /// Start PostgreSQL again.
+    StartPostgres,
+    /// `kill -9` of one backend, after which PostgreSQL ends all and recovers.
+    KillBackend,
+    /// Lock the row of the product that sells best.
+    LockHotRow,
+    /// Open a transaction that sees the tables as they are now.
+    OpenTransaction,
+    /// Give up locks and transactions that are held.
+    Release,
+    /// Put records on `orders` that nobody can read.
+    Poison,
+    /// Put copies of the newest orders on `orders`, in other partitions.
+    Redeliver,
+}
+
+/// What a scenario disturbs; two that disturb the same are not combined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    Ingest,
+    Processor,
+    Notifier,
+    Broker,
+    Postgres,
+    Records,
+}
+
+/// A fault and its healing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// What happens, for a person.
+    pub(crate) what: &'static str,
+    pub(crate) target: Target,
+    /// Actions with the milliseconds since the fault began; the last one heals.
+    pub(crate) steps: &'static [(u64, Action)],
+}
+
+/// Actions of several scenarios, in the order of time.
+pub(crate) fn timeline(parts: &[(Duration, Scenario)]) -> Vec<(Duration, Action)> {
+    let mut timeline: Vec<_> = parts
+        .iter()
+        .flat_map(|(begin, scenario)| {
+            let at = |&(ms, action)| (*begin + Duration::from_millis(ms), action);
+            scenario.steps.iter().map(at).collect::<Vec<_>>()
+        })
+        .collect();
+    // Stable: what a scenario does at one instant stays in its order.
+    timeline.sort_by_key(|(at, _)| *at);
+    timeline
+}
+
+/// One to three scenarios with different targets, at random instants within
+/// five seconds. The same source of chance gives the same combination.
+pub(crate) fn combination(
+    chance: &mut fastrand::Rng,
+    all: &[Scenario],
+) -> Vec<(Duration, Scenario)> {
+    let mut chosen: Vec<(Duration, Scenario)> = Vec::new();
+    for _ in 0..chance.u8(1..=3) {
+        let begin = Duration::from_millis(chance.u64(0..5_000));
+        let scenario = all[chance.usize(0..all.len())];
+        if chosen.iter().all(|(_, other)| other.target != scenario.target) {
+            chosen.push((begin, scenario));
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::CATALOGUE;
+
+    #[test]
+    fn the_actions_of_two_scenarios_interleave_by_time() {
+        let find = |name| *CATALOGUE.iter().find(|scenario| scenario.name == name).unwrap();
+        let parts = [
+            (Duration::from_secs(1), find("ingest-kill")),
+            (Duration::ZERO, find("processor-kill")),
+        ];
+        let actions: Vec<_> = timeline(&parts).into_iter().map(|(_, action)| action).collect();
+        assert_eq!(actions[0], Action::Kill(Program::Processor(0)));
+        assert_eq!(actions[1], Action::Kill(Program::Ingest));
+        assert_eq!(actions.len(), 4);
+    }
+
+    #[test]
+    fn a_seed_gives_one_combination_and_no_target_twice() {
+        for seed in 0..200 {
+            let names = |mut chance| {
+                let parts = combination(&mut chance, CATALOGUE);
+                parts.iter().map(|(at, part)| (*at, part.name)).collect::<Vec<_>>()
+            };
+            let of_seed = || fastrand::Rng::with_seed(seed);
+            assert_eq!(names(of_seed()), names(of_seed()));
+            let parts = combination(&mut of_seed(), CATALOGUE);
+            for (n, (_, part)) in parts.iter().enumerate() {
+                assert!(parts[..n].iter().all(|(_, other)| other.target != part.target));
+            }
+        }
+    }
+}

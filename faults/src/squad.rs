@@ -1,0 +1,144 @@
+//! Our own programs: started, signalled, stopped, by name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use stack::service::{Launch, Life, Service, free_port};
+
+use crate::scenario::Program;
+
+/// The programs that run.
+pub(crate) struct Squad {
+    folder: PathBuf,
+    logs: PathBuf,
+    env: Vec<(String, String)>,
+    running: BTreeMap<Program, Service>,
+}
+
+impl Squad {
+    pub(crate) fn new(folder: PathBuf, logs: PathBuf, env: Vec<(String, String)>) -> Self {
+        Self { folder, logs, env, running: BTreeMap::new() }
+    }
+
+    /// Starts a program with settings beside the usual ones; one that runs stays
+    /// as it is. Does not wait until it is ready: what it needs may be broken.
+    pub(crate) fn start(&mut self, program: Program, settings: &[(&str, &str)]) -> Result<()> {
+        if self.running.contains_key(&program) {
+            return Ok(());
+        }
+        let (name, folder) = (name_of(program), self.logs.join(format!("{program:?}")));
+        let mut env = self.env.clone();
+        set(&mut env, settings);
+        if name == "processor" {
+            set(&mut env, &[("PROCESSOR_ADMIN_LISTEN", &format!("127.0.0.1:{}", free_port(0)?))]);
+        }
+        let told = format!("file:{}", folder.join("notifications.jsonl").display());
+        let args: &[&str] = match program {
+            Program::Processor(_) => &["run"],
+            Program::Notifier => &["--sink", &told],
+            Program::Ingest => &[],
+        };
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let program_file = self.folder.join(name);
+        let life = Life::WithCaller;
+        let launch = Launch { name, program: &program_file, args, env: &env, logs: &folder, life };
+        self.running.insert(program, Service::start(&launch)?);
+        Ok(())
+    }
+
+    pub(crate) async fn wait_until_ready(&mut self) -> Result<()> {
+        for service in self.running.values_mut() {
+            service.wait_until_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Drains a program and waits for its end; nothing when it does not run.
+    pub(crate) async fn stop(&mut self, program: Program) -> Result<()> {
+        match self.running.remove(&program) {
+            Some(mut service) => service.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a signal to a program; one that ends it is waited for.
+    pub(crate) fn signal(&mut self, program: Program, signal: Signal) -> Result<()> {
+        let Some(service) = self.running.get(&program) else { return Ok(()) };
+        let pid = service.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let pid = pid.with_context(|| format!("{program:?} has ended by itself"))?;
+        kill_process(pid, signal).with_context(|| format!("cannot signal {program:?}"))?;
+        if signal == Signal::KILL {
+            self.running.remove(&program);
+        }
+        Ok(())
+    }
+
+    /// Programs that ended although nobody ended them, with their last words.
+    pub(crate) fn deserters(&mut self) -> Vec<String> {
+        let ended: Vec<_> = self
+            .running
+            .iter_mut()
+            .filter_map(|(program, service)| {
+                service.check().err().map(|error| (*program, format!("{error:#}")))
+            })
+            .collect();
+        ended
+            .into_iter()
+            .map(|(program, words)| {
+                self.running.remove(&program);
+                words
+            })
+            .collect()
+    }
+
+    /// Open files of each program that runs.
+    pub(crate) fn open_files(&self) -> BTreeMap<Program, usize> {
+        let count = |service: &Service| {
+            let pid = service.pid()?;
+            Some(std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+        };
+        self.running
+            .iter()
+            .filter_map(|(program, service)| Some((*program, count(service)?)))
+            .collect()
+    }
+
+    /// Private memory of each program that runs, in MiB.
+    pub(crate) fn memory_mib(&self) -> BTreeMap<Program, u64> {
+        let mib = |service: &Service| Some(stack::usage::private_kib(service.pid()?) / 1024);
+        self.running
+            .iter()
+            .filter_map(|(program, service)| Some((*program, mib(service)?)))
+            .collect()
+    }
+
+    /// The environment that all programs share.
+    pub(crate) fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+
+    pub(crate) async fn stop_all(&mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        while let Some((_, mut service)) = self.running.pop_first() {
+            outcome = outcome.and(service.stop().await);
+        }
+        outcome
+    }
+}
+
+fn name_of(program: Program) -> &'static str {
+    match program {
+        Program::Ingest => "ingest",
+        Program::Processor(_) => "processor",
+        Program::Notifier => "notifier",
+    }
+}
+
+fn set(env: &mut Vec<(String, String)>, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        env.retain(|(known, _)| known != name);
+        env.push(((*name).to_owned(), (*value).to_owned()));
+    }
+}
