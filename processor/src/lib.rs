@@ -20,6 +20,7 @@
 pub mod config;
 pub mod consume;
 pub mod decide;
+pub mod dlq;
 pub mod lane;
 pub mod metrics;
 pub mod payment;

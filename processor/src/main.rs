@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use processor::config::RunArgs;
+use processor::dlq::{self, DlqCommand};
 use service::admin::{self, Admin};
 use service::args::DatabaseArgs;
 use service::health::Health;
@@ -17,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  processor migrate && processor run\n  eval \"$(cargo stack env)\"; processor run --workers 2\n  processor config\n\n\
+    after_help = "Examples:\n  processor migrate && processor run\n  eval \"$(cargo stack env)\"; processor run --workers 2\n  processor config\n  processor dlq list --since 1h; processor dlq redrive --reason invalid_body\n\n\
                   Exit codes: 0 stopped after a drain, 1 a failure, 2 wrong usage, 130 a second signal"
 )]
 struct Cli {
@@ -29,6 +30,9 @@ struct Cli {
 enum Command {
     /// Process orders until stopped
     Run(RunArgs),
+    /// List, show and redrive dead letters
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Bring the database to the current schema
     Migrate(DatabaseArgs),
     /// Print the effective configuration, secrets left out
@@ -50,6 +54,10 @@ fn main() -> ExitCode {
 
 async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Dlq(command) => {
+            println!("{}", dlq::run(command).await?);
+            Ok(())
+        }
         Command::Migrate(database) => Ok(sql::migrate(&database.database_url).await?),
         Command::Config(args) => {
             args.check()?;

@@ -88,7 +88,7 @@ pub(super) async fn unpublished(
 }
 
 /// Name and value; a header may have none.
-type OwnedHeader = (String, Option<Vec<u8>>);
+pub(crate) type OwnedHeader = (String, Option<Vec<u8>>);
 
 fn headers_json(record: &Record) -> String {
     let headers: Vec<_> = record
@@ -100,7 +100,8 @@ fn headers_json(record: &Record) -> String {
     serde_json::json!(headers).to_string()
 }
 
-fn headers_from_json(json: &str) -> Result<Vec<OwnedHeader>, sqlx::Error> {
+/// Headers as the `headers` column holds them.
+pub(crate) fn headers_from_json(json: &str) -> Result<Vec<OwnedHeader>, sqlx::Error> {
     let headers: Vec<(String, Option<String>)> =
         serde_json::from_str(json).map_err(|error| sqlx::Error::Decode(error.into()))?;
     headers

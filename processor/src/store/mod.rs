@@ -20,5 +20,6 @@ mod stock;
 pub use apply::{Applied, ApplyError, LastSeen, apply};
 pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
 pub use connection::{Database, committed_seq};
+pub(crate) use dead_letters::{OwnedHeader, headers_from_json};
 pub use outbox::encode;
 pub use recover::{Recovered, recover};

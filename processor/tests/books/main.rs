@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod dlq;
 mod faults;
 mod outcomes;
 mod world;
