@@ -20,8 +20,10 @@ use processor::decide::{OrderState, Outcome};
 use processor::lane::{Claim, LaneId, Record, Source};
 use processor::store::{self, Advance, Applied, Batch, Database, LastSeen, Retired};
 use processor::work::read::read;
+use service::health::Health;
 use sqlx::PgConnection;
 use tokio::sync::Barrier;
+use tokio_util::sync::CancellationToken;
 
 use crate::leg::{Extent, Kind, Leg, Quantiles};
 use crate::memory::{PARTITIONS, records};
@@ -106,12 +108,14 @@ impl Bare {
     }
 
     async fn claim(&self, records: &[Record]) -> anyhow::Result<BTreeMap<LaneId, Claim>> {
-        let mut claims = Claims::new(self.database.clone(), "bare".into());
+        let (health, never) = (Health::default(), CancellationToken::new());
+        let mut claims = Claims::new(self.database.clone(), "bare".into(), health, never);
         let mut lanes = BTreeMap::new();
         for partition in 0..PARTITIONS {
             let lane = LaneId { source: Source::Orders, partition };
             if records.iter().any(|record| record.lane == lane) {
-                lanes.insert(lane, claims.claim(lane, || 0).await?);
+                let claim = claims.claim(lane, || 0).await?.context("nothing stops it")?;
+                lanes.insert(lane, claim);
             }
         }
         Ok(lanes)

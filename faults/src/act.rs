@@ -23,8 +23,6 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::Broker(signal) => world.stack.signal(Server::Kafka, signal),
         Action::StartBroker => world.stack.start(Server::Kafka),
         Action::Postgres(signal) => world.stack.signal(Server::Postgres, signal),
-        Action::StopPostgres => end_postgres(world, Signal::INT).await,
-        Action::QuitPostgres => end_postgres(world, Signal::QUIT).await,
         Action::StartPostgres => world.stack.start(Server::Postgres),
         Action::KillBackend => kill_backend(world).await,
         Action::LockHotRow => hold(world, LOCK_HOT_ROW).await,
@@ -48,18 +46,6 @@ async fn hold(world: &mut World, statement: &'static str) -> Result<()> {
     sqlx::query("begin isolation level repeatable read").execute(&mut connection).await?;
     sqlx::query(statement).execute(&mut connection).await?;
     world.held.push(connection);
-    Ok(())
-}
-
-async fn end_postgres(world: &World, signal: Signal) -> Result<()> {
-    let pid = world.stack.pid(Server::Postgres).context("PostgreSQL does not run natively")?;
-    send(pid, signal)?;
-    // The supervisor sees the end itself; a start before that would find it running.
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-    while stack::usage::started(pid).is_some() {
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "PostgreSQL does not end");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
     Ok(())
 }
 

@@ -4,8 +4,8 @@
 use stack::Signal;
 
 use crate::scenario::Action::{
-    Broker, Freeze, Kill, KillBackend, LockHotRow, OpenTransaction, Poison, Postgres, QuitPostgres,
-    Redeliver, Release, Start, StartBroker, StartPostgres, StartWith, Stop, StopPostgres, Thaw,
+    Broker, Freeze, Kill, KillBackend, LockHotRow, OpenTransaction, Poison, Postgres, Redeliver,
+    Release, Start, StartBroker, StartPostgres, StartWith, Stop, Thaw,
 };
 use crate::scenario::Program::{Ingest, Notifier, Processor};
 use crate::scenario::{Action, Scenario, Target};
@@ -59,13 +59,16 @@ pub(crate) const CATALOGUE: &[Scenario] = &[
         (0, Broker(Signal::Stop)), (40_000, Broker(Signal::Cont)),
     ]),
     scenario("postgres-restart-fast", "stop PostgreSQL as for an upgrade, start it again", Target::Postgres, &[
-        (0, StopPostgres), (1_000, StartPostgres),
+        (0, Postgres(Signal::Int)), (1_000, StartPostgres),
     ]),
     scenario("postgres-restart-immediate", "stop PostgreSQL without a checkpoint, start it again", Target::Postgres, &[
-        (0, QuitPostgres), (1_000, StartPostgres),
+        (0, Postgres(Signal::Quit)), (1_000, StartPostgres),
     ]),
     scenario("postgres-kill", "kill -9 the postmaster, start it after 3 s", Target::Postgres, &[
         (0, Postgres(Signal::Kill)), (3_000, StartPostgres),
+    ]),
+    scenario("postgres-pause-10s", "SIGSTOP PostgreSQL for 10 s", Target::Postgres, &[
+        (0, Postgres(Signal::Stop)), (10_000, Postgres(Signal::Cont)),
     ]),
     scenario("postgres-backend-kill", "kill -9 a backend: PostgreSQL ends all sessions and recovers", Target::Postgres, &[
         (0, KillBackend), (3_000, KillBackend),

@@ -30,11 +30,7 @@ pub(crate) enum Action {
     Broker(stack::Signal),
     /// Start the broker again.
     StartBroker,
-    /// SIGINT to the postmaster: ends every session, and itself cleanly.
-    StopPostgres,
-    /// SIGQUIT to the postmaster: everything ends without a checkpoint.
-    QuitPostgres,
-    /// A signal to the postmaster alone.
+    /// A signal to PostgreSQL: INT and KILL to the postmaster, STOP and CONT to all.
     Postgres(stack::Signal),
     /// Start PostgreSQL again.
     StartPostgres,

@@ -13,6 +13,7 @@ use service::backoff::Backoff;
 
 use crate::progress::{Finding, Progress, Start, start};
 
+const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the lane tries to learn the progress of new partitions; brokers that
 /// were just started do not know yet which partitions they lead. Well below
@@ -86,6 +87,17 @@ impl Reader {
         // With no time at all the client would hand out a record in the same
         // call in which it rebalanced.
         self.consumer.poll(timeout.max(Duration::from_millis(1)))
+    }
+
+    /// Asks the broker for the topic.
+    ///
+    /// # Errors
+    /// No broker answers within half a second, or it has no such topic.
+    pub fn find_topic(&self) -> anyhow::Result<()> {
+        let metadata = self.consumer.fetch_metadata(Some(&self.topic), LOOK_TIMEOUT)?;
+        let found = metadata.topics().iter().any(|topic| topic.error().is_none());
+        anyhow::ensure!(found, "topic {} does not exist", self.topic);
+        Ok(())
     }
 
     /// What rebalances did since the last call.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use service::backoff::Backoff;
 use service::health::Health;
@@ -25,6 +25,9 @@ use crate::window::Window;
 const GATHER: Duration = Duration::from_millis(100);
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
+
+/// The readiness condition of all lanes.
+const KAFKA: &str = "kafka";
 
 /// A lane and what it has in hand.
 pub struct Lane {
@@ -62,6 +65,7 @@ impl Lane {
     /// The Kafka client refuses its settings.
     pub fn new(name: &str, source: Source, sink: Sink, health: Health) -> anyhow::Result<Self> {
         let window = source.window;
+        health.fail(KAFKA, "not reached yet");
         Ok(Self {
             name: name.to_owned(),
             reader: Reader::join(source)?,
@@ -83,6 +87,7 @@ impl Lane {
     /// The Kafka client or the sink failed for good.
     pub fn run(mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
+            self.look_for_kafka();
             match self.reading {
                 Reading::On => self.gather()?,
                 Reading::Paused => self.wait(stop)?,
@@ -95,14 +100,26 @@ impl Lane {
         Ok(())
     }
 
+    /// Whether a broker that was away answers, and has the topic. The client tells
+    /// of the loss only.
+    fn look_for_kafka(&self) {
+        if !self.health.is_failing(KAFKA) {
+            return;
+        }
+        match self.reader.find_topic() {
+            Ok(()) => self.health.pass(KAFKA),
+            Err(error) => self.health.fail(KAFKA, format!("{error:#}")),
+        }
+    }
+
     /// Commits the chunk, tells it, and takes the progress back where it was
     /// not taken.
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if let Err(error) = self.reader.commit(&self.chunk.end()) {
-            self.health.fail("kafka", format!("cannot commit progress: {error}"));
+            self.health.fail(KAFKA, format!("cannot commit progress: {error}"));
             return self.hold(&format!("cannot commit progress: {error}"));
         }
-        self.health.pass("kafka");
+        self.health.pass(KAFKA);
         let chunk = std::mem::take(&mut self.chunk.pending);
         let records = chunk.len();
         if records > 0 {
@@ -186,6 +203,9 @@ impl Lane {
     fn poll(&mut self, timeout: Duration) -> anyhow::Result<()> {
         let Self { reader, partitions, chunk, metrics, .. } = self;
         let polled = reader.poll(timeout);
+        if matches!(&polled, Some(Err(error)) if is_loss(error)) {
+            self.health.fail(KAFKA, "all brokers are away");
+        }
         let changes = reader.changes();
         if changes.is_empty() {
             return read(polled, partitions, chunk, metrics);
@@ -222,6 +242,10 @@ fn apply(
         }
     }
     Ok(())
+}
+
+fn is_loss(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
 fn read(

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use processor::config::RunArgs;
 use processor::dlq::{self, DlqCommand};
 use service::admin::{self, Admin};
@@ -60,15 +60,22 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Migrate(database) => Ok(sql::migrate(&database.database_url).await?),
         Command::Config(args) => {
-            args.check()?;
+            check(&args);
             println!("{}", args.describe());
             Ok(())
         }
         Command::Run(args) => {
-            args.check()?;
+            check(&args);
             let admin = Admin { health: Health::default(), metrics: telemetry::install_metrics()? };
             let listener = admin::bind(args.admin_listen, "the admin port").await?;
             processor::pipeline::run(args, listener, admin, shutdown::on_signal()?).await
         }
+    }
+}
+
+/// Ends with the exit code of wrong usage, as clap does for what it checks itself.
+fn check(args: &RunArgs) {
+    if let Err(error) = args.check() {
+        Cli::command().error(clap::error::ErrorKind::ValueValidation, format!("{error:#}")).exit();
     }
 }

@@ -4,13 +4,19 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use contract::topic::{self, Topics};
 
 /// Where Kafka is and what the topics are called.
 #[derive(Args, Clone, Debug)]
 pub struct KafkaArgs {
     /// Kafka bootstrap servers, comma separated
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:9092")]
+    #[arg(
+        long,
+        env = "KAFKA_BROKERS",
+        default_value = "127.0.0.1:9092",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     pub brokers: String,
     /// Topic with orders and what is asked of them (in)
     #[arg(long, env = "ORDERS_TOPIC", default_value = topic::ORDERS)]

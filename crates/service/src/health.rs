@@ -18,6 +18,11 @@ impl Health {
         self.failing().remove(condition);
     }
 
+    /// Whether a condition is failing.
+    pub fn is_failing(&self, condition: &'static str) -> bool {
+        self.failing().contains_key(condition)
+    }
+
     /// One line a failing condition; `None` when ready.
     pub fn problem(&self) -> Option<String> {
         let failing = self.failing();
@@ -42,6 +47,7 @@ mod tests {
         health.fail("kafka", "no broker");
         health.fail("drain", "stopping");
         assert_eq!(health.problem().unwrap(), "drain: stopping\nkafka: no broker");
+        assert!(health.is_failing("kafka") && !health.is_failing("claim"));
         health.pass("kafka");
         health.pass("drain");
         assert_eq!(health.problem(), None);

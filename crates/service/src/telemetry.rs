@@ -1,5 +1,7 @@
 //! Logs on standard error and metrics for Prometheus.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -18,14 +20,21 @@ const RECORDS_BUCKETS: [f64; 10] =
 /// Sends logs to standard error: text, or one JSON object a line with
 /// `LOG_FORMAT=json`. `RUST_LOG` sets the levels; the default is `info`.
 pub fn init_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = match wanted.as_str() {
+        "" => EnvFilter::new("info"),
+        wanted => EnvFilter::try_new(wanted).unwrap_or_else(|error| {
+            eprintln!("RUST_LOG={wanted} is not understood ({error}); logging at info");
+            EnvFilter::new("info")
+        }),
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
     // A second call (tests in one process) keeps the first subscriber.
     let _first_wins = if json {
         builder.json().flatten_event(true).try_init()
     } else {
-        builder.with_target(false).try_init()
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
     };
 }
 

@@ -71,6 +71,8 @@ impl Compose {
     pub async fn signal(&self, server: Server, signal: Signal) -> Result<()> {
         let arguments: &[&str] = match signal {
             Signal::Term => &["stop", server.name()],
+            Signal::Int => &["kill", "--signal", "SIGINT", server.name()],
+            Signal::Quit => &["kill", "--signal", "SIGQUIT", server.name()],
             Signal::Kill => &["kill", server.name()],
             Signal::Stop => &["pause", server.name()],
             Signal::Cont => &["unpause", server.name()],

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -37,6 +37,25 @@ pub async fn ensure(url: &str, schema: Schema) -> Result<()> {
             )
         }
     }
+}
+
+/// Refuses a database that holds orders: who asks for fresh data would load it,
+/// audit it and leave orders behind.
+///
+/// # Errors
+/// It holds orders, or does not answer.
+pub async fn refuse_used(url: &str) -> Result<()> {
+    let mut connection = PgConnectOptions::from_str(url)?.connect().await?;
+    let used: bool =
+        sqlx::query_scalar("select exists (select from orders)").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    if used {
+        bail!(
+            "the database that DATABASE_URL names holds orders, and this run would add its own; \
+             unset DATABASE_URL and KAFKA_BROKERS to let it bring servers of its own"
+        );
+    }
+    Ok(())
 }
 
 async fn wait(options: &PgConnectOptions) -> Result<()> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::options::{Data, Ports, Server, Source};
 
 /// Raised whenever a message changes, so that programs of two versions notice.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A request with the version of the program that sends it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +59,10 @@ pub struct Up {
 pub enum Signal {
     /// Ask it to stop.
     Term,
+    /// Interrupt it: PostgreSQL ends its sessions and stops cleanly.
+    Int,
+    /// Quit: PostgreSQL stops at once, without a checkpoint.
+    Quit,
     /// End it at once.
     Kill,
     /// Freeze it.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::lease::{self, Lease};
 use crate::native::postgres;
-use crate::options::{Hold, Options, Server, Source};
+use crate::options::{Data, Hold, Options, Schema, Server, Source};
 use crate::progress::Progress;
 use crate::protocol::{Request, Signal, Status, Up};
 use crate::state::State;
@@ -33,6 +33,10 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
     }
     let given = Given::from_env(options);
     let servers = given.missing();
+    // Our own servers begin empty when fresh data are asked for; a given one may not be.
+    let must_be_empty = given.database_url.is_some()
+        && options.data == Data::Fresh
+        && options.schema == Schema::Migrated;
     let mut stack = Stack {
         dir: options.dir.clone(),
         brokers: given.brokers.unwrap_or_default(),
@@ -52,7 +56,7 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         stack.take_addresses(&request.servers, &status)?;
     }
     progress.step("creating topics and migrating");
-    for note in prepare(&stack.brokers, &stack.database_url, options)? {
+    for note in prepare(&stack.brokers, &stack.database_url, options, must_be_empty)? {
         progress.note(&note);
     }
     // Only now: a caller that dies or fails on the way leaves nothing running.
@@ -180,14 +184,23 @@ impl Given {
 }
 
 /// Topics and schema at once, on a thread of its own: the caller may be inside a runtime.
-fn prepare(brokers: &str, database_url: &str, options: &Options) -> Result<Vec<String>> {
+fn prepare(
+    brokers: &str,
+    database_url: &str,
+    options: &Options,
+    must_be_empty: bool,
+) -> Result<Vec<String>> {
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let topics = topics::ensure(brokers, &options.topics);
             let schema = database::ensure(database_url, options.schema);
             let (notes, migrated) = tokio::join!(topics, schema);
-            migrated.and(notes)
+            migrated?;
+            if must_be_empty {
+                database::refuse_used(database_url).await?;
+            }
+            notes
         })
     };
     std::thread::scope(|scope| match scope.spawn(work).join() {

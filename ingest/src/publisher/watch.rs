@@ -26,11 +26,19 @@ pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: Cancellation
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut progress = Progress::new(publisher.config.stall_after);
-    let mut told = None;
+    let (mut told, mut unanswered) = (None, String::new());
     loop {
         // Before the look, which may take a second, and after it.
         tell(&publisher, &health, &mut told);
-        look(&publisher, &mut progress).await;
+        if let Err(error) = look(&publisher, &mut progress).await {
+            // A topic that is missing is not a broker that is away: say which.
+            let words = format!("{error:#}");
+            if words != unanswered {
+                tracing::warn!(error = words, "no writes can be taken");
+                unanswered.clone_from(&words);
+            }
+            health.fail(CONDITION, words);
+        }
         tell(&publisher, &health, &mut told);
         tokio::select! {
             () = stop.cancelled() => return,
@@ -58,14 +66,15 @@ fn tell(publisher: &Publisher, health: &Health, told: &mut Option<State>) {
     }
 }
 
-async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) {
+/// Looks at the producer; an error is why a broker that was asked is of no use.
+async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) -> anyhow::Result<()> {
     let fatal = publisher.producer.load().client().fatal_error();
     if let Some((code, reason)) = fatal {
         tracing::error!(%code, reason, "replacing the producer");
         publisher.availability.set(State::Failed);
         if let Err(error) = replace(publisher).await {
             tracing::error!(error = format!("{error:#}"), "cannot replace the producer yet");
-            return;
+            return Ok(());
         }
     }
     let availability = &publisher.availability;
@@ -73,11 +82,12 @@ async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) {
     match progress.look(availability.state(), publisher.queued(), acknowledged, Instant::now()) {
         Verdict::Keep => {}
         Verdict::Become(state) => availability.set(state),
-        Verdict::Probe => match probe(publisher).await {
-            Ok(()) => availability.set(State::Up),
-            Err(error) => tracing::debug!(error = format!("{error:#}"), "broker does not answer"),
-        },
+        Verdict::Probe => {
+            probe(publisher).await?;
+            availability.set(State::Up);
+        }
     }
+    Ok(())
 }
 
 /// Asks for the topics; asking also makes librdkafka connect and learn their

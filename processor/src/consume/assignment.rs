@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
@@ -20,7 +21,8 @@ use crate::lane::{Claim, LaneId};
 use crate::store::Database;
 
 /// How long to wait for the broker's word on where a new lane's log begins.
-const WATERMARK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const WATERMARK_TIMEOUT: Duration = Duration::from_secs(10);
+const WATERMARK_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a rebalance changed.
 #[derive(Debug)]
@@ -61,19 +63,30 @@ impl Assignment {
         for mut element in partitions.elements() {
             let (topic, partition) = (element.topic().to_owned(), element.partition());
             let Some(source) = self.database.source(&topic) else { continue };
-            let lowest = || match consumer.fetch_watermarks(&topic, partition, WATERMARK_TIMEOUT) {
-                Ok((low, _)) => low,
-                Err(error) => {
-                    tracing::warn!(%topic, partition, %error, "cannot learn where the log begins, assuming 0");
-                    0
-                }
-            };
-            let claim =
-                self.runtime.block_on(claims.claim(LaneId { source, partition }, lowest))?;
+            let lowest = || lowest_offset(consumer, &topic, partition);
+            let claim = claims.claim(LaneId { source, partition }, lowest);
+            // Stopped: what is not claimed stays unknown, and its records unread.
+            let Some(claim) = self.runtime.block_on(claim)? else { return Ok(()) };
             element.set_offset(Offset::Offset(claim.next_offset))?;
             self.push(Change::Assigned(claim));
         }
         Ok(())
+    }
+}
+
+/// Where a log begins. A partition whose leader is just being chosen is asked
+/// again; to assume a place too low stops the processor loudly, never silently.
+fn lowest_offset(consumer: &BaseConsumer<Assignment>, topic: &str, partition: i32) -> i64 {
+    let deadline = Instant::now() + WATERMARK_TIMEOUT;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT) {
+            Ok((low, _)) => return low,
+            Err(_) if Instant::now() < deadline => std::thread::sleep(WATERMARK_PAUSE),
+            Err(error) => {
+                tracing::warn!(%topic, partition, %error, "cannot learn where the log begins, assuming 0");
+                return 0;
+            }
+        }
     }
 }
 

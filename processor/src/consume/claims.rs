@@ -6,40 +6,62 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use service::backoff::Backoff;
+use service::health::Health;
 use sqlx::{Connection, PgConnection, Row};
+use tokio_util::sync::CancellationToken;
 
 use crate::lane::{Claim, LaneId, Tenure};
 use crate::store::Database;
 use crate::store::sqlstate::{Remedy, remedy};
 
-/// A rebalance waits for this; it is well below `max.poll.interval.ms`, after
-/// which the group would go on without us.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// A rebalance waits for this; it is below `max.poll.interval.ms` (5 minutes),
+/// after which the group would go on without us.
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Claims lanes for one process.
 pub struct Claims {
     database: Database,
     owner: String,
     connection: Option<PgConnection>,
+    health: Health,
+    stop: CancellationToken,
 }
 
 impl Claims {
-    /// Claims for this process, which calls itself `owner` in the tables.
-    pub fn new(database: Database, owner: String) -> Self {
-        Self { database, owner, connection: None }
+    /// Claims for this process, which calls itself `owner` in the tables, until
+    /// `stop`.
+    pub fn new(database: Database, owner: String, health: Health, stop: CancellationToken) -> Self {
+        Self { database, owner, connection: None, health, stop }
     }
 
     /// Claims a lane. `lowest` is asked for the first offset of the log when
-    /// nobody has claimed the lane before.
+    /// nobody has claimed the lane before. `None` when stopped meanwhile.
     ///
     /// # Errors
     /// PostgreSQL was away for longer than the deadline, or refuses us.
-    pub async fn claim(&mut self, lane: LaneId, lowest: impl Fn() -> i64) -> anyhow::Result<Claim> {
+    pub async fn claim(
+        &mut self,
+        lane: LaneId,
+        lowest: impl Fn() -> i64,
+    ) -> anyhow::Result<Option<Claim>> {
+        let stop = self.stop.clone();
+        let claimed = stop.run_until_cancelled(self.until_claimed(lane, lowest)).await;
+        claimed.transpose()
+    }
+
+    async fn until_claimed(
+        &mut self,
+        lane: LaneId,
+        lowest: impl Fn() -> i64,
+    ) -> anyhow::Result<Claim> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let give_up_at = Instant::now() + DEADLINE;
         loop {
             match self.try_claim(lane, &lowest).await {
-                Ok(claim) => return Ok(claim),
+                Ok(claim) => {
+                    self.health.pass("claim");
+                    return Ok(claim);
+                }
                 Err(error) if matches!(remedy(&error), Remedy::Stop | Remedy::Bisect) => {
                     return Err(error).context(
                         "cannot claim a partition; is the schema migrated (processor migrate)?",
@@ -51,6 +73,7 @@ impl Claims {
                 }
                 Err(error) => {
                     tracing::warn!(%lane, %error, "cannot claim yet, trying again");
+                    self.health.fail("claim", error.to_string());
                     self.connection = None;
                     tokio::time::sleep(backoff.next_delay()).await;
                 }

@@ -35,6 +35,9 @@ const HINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a broker that was away may take to show that it is back.
+const KAFKA_LOOK: Duration = Duration::from_millis(500);
+
 /// What the poll loop needs.
 pub struct PollConfig {
     /// Kafka.
@@ -117,6 +120,7 @@ impl PollLoop {
             self.feed_workers();
             self.pause_and_resume()?;
             self.hint(false);
+            self.look_for_kafka();
         }
         self.pause_all();
         while !drained.is_cancelled() {
@@ -150,6 +154,16 @@ impl PollLoop {
             return Ok(());
         }
         Ok(())
+    }
+
+    /// Whether a broker that was away answers again. librdkafka tells of the loss
+    /// only; without records nothing else would tell of the return.
+    fn look_for_kafka(&self) {
+        if self.health.is_failing("kafka")
+            && self.consumer.fetch_metadata(Some(&self.topics.orders), KAFKA_LOOK).is_ok()
+        {
+            self.health.pass("kafka");
+        }
     }
 
     fn burst(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
@@ -316,6 +330,9 @@ impl PollLoop {
         }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
             bail!("{}", self.name_the_gap());
+        }
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.health.fail("kafka", error.to_string());
         }
         tracing::warn!(%error, "kafka");
         Ok(())

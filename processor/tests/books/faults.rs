@@ -126,6 +126,17 @@ async fn a_stopped_processor_hands_its_partitions_over_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_cannot_claim_waits_and_stops_when_it_is_told_to() {
+    let mut world = World::new("claimless").await;
+    // Nothing listens there.
+    world.bed.database_url = "postgres://postgres:postgres@127.0.0.1:1/orders".to_owned();
+    let processor = Running::start(&world.bed, &[]).await;
+    processor.until_unready("claim").await;
+    let stopped = tokio::time::timeout(Duration::from_secs(5), processor.stop());
+    stopped.await.expect("a stop waits for a claim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orders_left_reserved_are_settled_by_the_next_owner() {
     let mut world = World::new("resume").await;
     let slow = ["--payment-latency", "1h", "--payment-deadline", "1h", "--drain-deadline", "50ms"];

@@ -24,6 +24,7 @@ struct Cli {
 /// A running processor.
 pub(crate) struct Running {
     stop: CancellationToken,
+    health: Health,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -39,7 +40,8 @@ impl Running {
         words.extend(flags);
         let args = Cli::try_parse_from(words).unwrap().run;
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-        let admin = Admin { health: Health::default(), metrics: recorder.handle() };
+        let health = Health::default();
+        let admin = Admin { health: health.clone(), metrics: recorder.handle() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stop = CancellationToken::new();
         let run = processor::pipeline::run(args, listener, admin, stop.clone());
@@ -47,7 +49,16 @@ impl Running {
         let task = tokio::spawn(async {
             run.await.inspect_err(|error| eprintln!("the processor ended: {error:#}"))
         });
-        Self { stop, task }
+        Self { stop, health, task }
+    }
+
+    /// Waits until this condition of its readiness fails.
+    pub(crate) async fn until_unready(&self, condition: &'static str) {
+        let deadline = tokio::time::Instant::now() + SOON;
+        while !self.health.is_failing(condition) {
+            assert!(tokio::time::Instant::now() < deadline, "{condition} does not fail");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) async fn stop(self) {

@@ -97,6 +97,8 @@ impl Fleet {
         }
         let raw = match signal {
             Signal::Term => rustix::process::Signal::TERM,
+            Signal::Int => rustix::process::Signal::INT,
+            Signal::Quit => rustix::process::Signal::QUIT,
             Signal::Kill => rustix::process::Signal::KILL,
             Signal::Stop => rustix::process::Signal::STOP,
             Signal::Cont => rustix::process::Signal::CONT,
