@@ -9,7 +9,7 @@ use service::args::{DatabaseArgs, KafkaArgs, duration};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  clean: every invariant was judged true
+  0  clean: every invariant was judged true, or is named as not judged for want of receipts
   1  findings: at least one is false
   2  could not judge, and what was missing; also wrong usage";
 
