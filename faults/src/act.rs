@@ -54,11 +54,11 @@ async fn kill_backend(world: &World) -> Result<()> {
     let pid: Option<i32> = sqlx::query_scalar(
         "select pid from pg_stat_activity \
          where backend_type = 'client backend' and datname = current_database() \
-           and pid <> pg_backend_pid() and query like '%partition_progress%' or query like 'COMMIT%' limit 1",
+           and application_name = 'ordermill-processor' limit 1",
     )
     .fetch_optional(&mut connection)
     .await?;
-    let pid = pid.context("no worker has a connection")?;
+    let pid = pid.context("no processor has a connection")?;
     send(u32::try_from(pid)?, Signal::KILL)
 }
 

@@ -1,23 +1,26 @@
 //! One round: load → fault → heal → recovery → audit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::act::act;
 use crate::books::{self, audit};
 use crate::load::Load;
 use crate::report::Outcome;
-use crate::scenario::{Program, Scenario, timeline};
+use crate::scenario::{Action, Program, Scenario, timeline};
 use crate::world::World;
 
 /// Load before the fault and after the recovery.
 const CALM: Duration = Duration::from_secs(3);
 /// A healed system that is behind for longer has not recovered.
 const RECOVERY_MAX: Duration = Duration::from_secs(90);
+/// How long after the first fault an action is put off at most.
+const PERSIST: Duration = Duration::from_secs(120);
+const PUT_OFF: Duration = Duration::from_secs(1);
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What is played.
@@ -41,10 +44,10 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     let load = Load::start(world.folder(), round.files, &env, round.rate)?;
     world.receipts.push(load.receipts.clone());
     sleep(CALM).await;
-    disturb(world, round.parts).await?;
+    let mut wrong = disturb(world, round.parts).await?;
     let (recovered_s, lag_max) = recovery(world, round.rate).await;
     sleep(CALM).await;
-    let wrong = world.squad.deserters();
+    wrong.extend(world.squad.deserters());
     let seen = load.end().await?;
     let audit = audit(world.folder(), round.files, &world.receipts, &env).await?;
     Ok(Outcome {
@@ -59,14 +62,27 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     })
 }
 
-async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<()> {
-    let begin = Instant::now();
-    for (at, action) in timeline(parts) {
+/// Gives what our programs did wrong on the way. An action that needs what
+/// another fault has broken is put off: the heal may be what comes next.
+async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<Vec<String>> {
+    let (begin, mut wrong) = (Instant::now(), Vec::new());
+    let mut left: VecDeque<_> = timeline(parts).into();
+    while let Some((at, action)) = left.pop_front() {
         // An action may have taken longer than the next one's instant.
         sleep_until(begin + at).await;
-        act(world, action).await.with_context(|| format!("{action:?} at {at:?}"))?;
+        let Err(error) = act(world, action).await else { continue };
+        if let Action::Stop(program) = action {
+            wrong.push(format!("{program:?}: {error:#}"));
+        } else if begin.elapsed() < PERSIST {
+            let again = begin.elapsed() + PUT_OFF;
+            let place = left.partition_point(|(at, _)| *at <= again);
+            left.insert(place, (again, action));
+        } else {
+            return Err(error.context(format!("{action:?} at {at:?}")));
+        }
     }
-    Ok(())
+    world.held.clear();
+    Ok(wrong)
 }
 
 /// Seconds until the books are less than half a second of load behind the log,
