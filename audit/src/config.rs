@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use contract::topic::Topics;
 use service::args::{DatabaseArgs, KafkaArgs, duration};
+
+use crate::explain::ExplainArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -15,8 +17,17 @@ Exit codes:
 
 /// Proves from receipts, log and tables that no order was lost or counted twice.
 #[derive(Parser)]
-#[command(name = "audit", version, after_help = EXIT_CODES)]
+#[command(
+    name = "audit",
+    version,
+    after_help = EXIT_CODES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Args {
+    /// Something smaller than an audit
+    #[command(subcommand)]
+    pub command: Option<Command>,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
@@ -46,6 +57,13 @@ pub struct Args {
     /// How long the processor remembers; what it noted of older records may be gone
     #[arg(long, env = "PROCESSOR_RETENTION", value_parser = duration, default_value = "8d")]
     retention: Duration,
+}
+
+/// What `audit` does instead of an audit.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print the life of one order: its records, events, payment
+    Explain(ExplainArgs),
 }
 
 /// One audit.

@@ -19,6 +19,7 @@
 
 pub mod config;
 pub mod error;
+pub mod explain;
 pub mod findings;
 pub mod fold;
 pub mod invariants;
@@ -32,7 +33,7 @@ pub mod rules;
 
 use std::time::Instant;
 
-pub use config::{Args, Config, Progress, Receipts, Settle};
+pub use config::{Args, Command, Config, Progress, Receipts, Settle};
 pub use report::{Report, Verdict};
 
 use error::CannotJudge;

@@ -1,11 +1,12 @@
-//! `audit`: config → run → report. The exit code is the verdict.
+//! `audit`: config → run → report. The exit code is the verdict. `explain` tells the
+//! life of one order instead.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use audit::{Args, Report};
+use audit::{Args, Command, Report};
 use clap::Parser;
 
 #[global_allocator]
@@ -17,13 +18,29 @@ const COULD_NOT_JUDGE: u8 = 2;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     service::telemetry::init_logs();
-    let args = Args::parse();
+    let mut args = Args::parse();
+    if let Some(Command::Explain(order)) = args.command.take() {
+        return told(audit::explain::run(&order).await);
+    }
     let json = args.json();
     let report = audit::run(&args.into_config()).await;
     // A reader that left early (`| head`) does not change the verdict.
     let _closed_pipe = write!(std::io::stdout().lock(), "{report}");
     match json.map_or(Ok(()), |path| write(&path, &report)) {
         Ok(()) => report.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(COULD_NOT_JUDGE)
+        }
+    }
+}
+
+fn told(life: anyhow::Result<String>) -> ExitCode {
+    match life {
+        Ok(life) => {
+            let _closed_pipe = writeln!(std::io::stdout().lock(), "{life}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(COULD_NOT_JUDGE)

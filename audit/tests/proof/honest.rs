@@ -1,8 +1,9 @@
 //! A world without faults is clean, and the program says so.
 
-use audit::{Receipts, Verdict};
+use audit::{Args, Command, Receipts, Verdict};
+use clap::Parser;
 
-use crate::world::World;
+use crate::world::{World, id};
 
 #[tokio::test]
 async fn an_honest_world_is_clean() {
@@ -18,4 +19,37 @@ async fn an_honest_world_is_clean() {
     let report = audit::run(&blind).await;
     assert_eq!(report.verdict, Verdict::Clean);
     assert!(report.verdict_line().ends_with("2 not judged: no receipts"));
+}
+
+#[tokio::test]
+async fn the_life_of_an_order_is_told_with_its_evidence() {
+    let world = World::honest("audit-explain").await;
+    // The world is made in a moment, with times of long ago.
+    let life = explain(&world, &id(1), "9000d").await.unwrap();
+    for (place, words) in [
+        ("table orders", "from record"),
+        ("table processed_events", "processed under epoch"),
+        ("table payments", "CAPTURED"),
+        (world.bed.topics.orders.as_str(), "order.created.v1"),
+        (world.bed.topics.order_events.as_str(), "inventory.reserved.v1"),
+        (world.bed.topics.order_events.as_str(), "payment.completed.v1"),
+    ] {
+        let found = life.lines().any(|line| line.contains(place) && line.contains(words));
+        assert!(found, "{place} {words} is missing in\n{life}");
+    }
+    assert!(!life.contains(&id(2)), "{life}");
+    let unknown = explain(&world, &id(999), "5s").await.unwrap_err().to_string();
+    assert!(unknown.starts_with("the tables know nothing of order"), "{unknown}");
+}
+
+async fn explain(world: &World, order_id: &str, window: &str) -> anyhow::Result<String> {
+    let topics = &world.bed.topics;
+    let words = ["audit", "explain", order_id, "--window", window]
+        .into_iter()
+        .chain(["--brokers", &world.bed.brokers, "--database-url", &world.bed.database_url])
+        .chain(["--orders-topic", &topics.orders, "--order-events-topic", &topics.order_events]);
+    let Some(Command::Explain(args)) = Args::try_parse_from(words).unwrap().command else {
+        panic!("not understood");
+    };
+    audit::explain::run(&args).await
 }
