@@ -1,5 +1,6 @@
 -- How far is each partition, who owns it, and how much work is left over in it?
--- unsettled: records from the first one with an open charge or refund to the newest in the books.
+-- unsettled: records from the first that had an open charge or refund at the last commit to the newest
+-- in the books; an idle partition keeps its last number until its next commit.
 -- The end of the log is Kafka's to tell: kafka-consumer-groups --describe --group processor.
 select p.topic, p.partition, p.owner, p.epoch, p.next_offset,
        p.next_offset - p.resume_offset as unsettled,

@@ -106,8 +106,9 @@ fn adjustment_quantity(
     match document.member("quantity") {
         Some(Node::Integer(n)) if *n != 0 && allowed.contains(n) => i64::try_from(*n).ok(),
         _ => {
-            let range = format!("{lowest} to {ADJUSTMENT_MAX}");
-            faults.add("/quantity", format!("must be an integer from {range} and not 0"));
+            let but = if lowest < 0 { ", not 0" } else { "" };
+            let words = format!("must be an integer from {lowest} to {ADJUSTMENT_MAX}{but}");
+            faults.add("/quantity", words);
             None
         }
     }

@@ -1,7 +1,7 @@
 //! Dedupe: an event has its effect once. The insert tells which events are new;
 //! a known one with the same body is a duplicate, with another body a conflict.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 use sqlx::{PgConnection, Row};
@@ -48,7 +48,7 @@ async fn insert(
     database: &Database,
     batch: &Batch<'_>,
     firsts: &[(Uuid, usize)],
-) -> Result<HashMap<Uuid, (), FixedState>, sqlx::Error> {
+) -> Result<HashSet<Uuid, FixedState>, sqlx::Error> {
     let rows = firsts.iter().map(|(_, n)| &batch.records[*n]);
     let epoch_of = |record: &Decided| batch.advances.get(&record.lane).map_or(0, |a| a.claim.epoch);
     let inserted: Vec<Uuid> = sqlx::query_scalar(
@@ -64,16 +64,16 @@ async fn insert(
     .bind(columns::of(rows, |(_, hash)| &hash[..]))
     .fetch_all(connection)
     .await?;
-    Ok(inserted.into_iter().map(|id| (id, ())).collect())
+    Ok(inserted.into_iter().collect())
 }
 
 async fn known_bodies(
     connection: &mut PgConnection,
     firsts: &[(Uuid, usize)],
-    inserted: &HashMap<Uuid, (), FixedState>,
+    inserted: &HashSet<Uuid, FixedState>,
 ) -> Result<HashMap<Uuid, Vec<u8>, FixedState>, sqlx::Error> {
     let known: Vec<Uuid> =
-        firsts.iter().map(|(id, _)| *id).filter(|id| !inserted.contains_key(id)).collect();
+        firsts.iter().map(|(id, _)| *id).filter(|id| !inserted.contains(id)).collect();
     let rows =
         sqlx::query("select event_id, body_hash from processed_events where event_id = any($1)")
             .bind(known)
@@ -85,7 +85,7 @@ async fn known_bodies(
 fn split<'a>(
     batch: &Batch<'a>,
     first_of: &HashMap<Uuid, usize, FixedState>,
-    inserted: &HashMap<Uuid, (), FixedState>,
+    inserted: &HashSet<Uuid, FixedState>,
     known: &HashMap<Uuid, Vec<u8>, FixedState>,
 ) -> Deduped<'a> {
     let mut deduped = Deduped { new: Vec::new(), conflicts: Vec::new(), duplicates: 0 };
@@ -98,7 +98,7 @@ fn split<'a>(
             None => None,
         };
         match original {
-            None if inserted.contains_key(&id) => deduped.new.push(record),
+            None if inserted.contains(&id) => deduped.new.push(record),
             // Gone between the two statements: retention. It was processed.
             None => deduped.duplicates += 1,
             Some(body) if same(body, hash) => deduped.duplicates += 1,
