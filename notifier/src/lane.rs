@@ -85,7 +85,7 @@ impl Lane {
     ///
     /// # Errors
     /// The Kafka client or the sink failed for good.
-    pub fn run(mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+    pub fn run(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
             self.look_for_kafka();
             match self.reading {

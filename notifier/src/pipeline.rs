@@ -17,6 +17,9 @@ use crate::sink::Sink;
 
 /// How long lanes may take to stop; a broker that hangs must not hold the exit.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long leaving the group may take after that. All is told and committed by
+/// then; a rebalance that waits for another member may hold the goodbye up.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Tells until `stop`, or until a lane fails for good, which stops the others.
 ///
@@ -31,19 +34,21 @@ pub async fn run(
     let lanes = lanes(config, &admin)?;
     let (ended, mut ends) = mpsc::channel(lanes.len());
     for (name, lane) in lanes {
-        let (ended, stop) = (ended.clone(), stop.clone());
+        let (ended, stop, mut lane) = (ended.clone(), stop.clone(), lane);
         thread::Builder::new()
             .name(format!("lane-{name}"))
             .spawn(move || {
                 let end = lane.run(&stop).with_context(|| format!("sink {name}"));
                 // Nobody listens any more when the drain took too long.
                 let _late = ended.blocking_send(end);
+                // Leaves the group, before the channel closes.
+                drop(lane);
             })
             .context("cannot start a thread")?;
     }
     drop(ended);
     let admin = tokio::spawn(admin::serve(listener, admin, stop.clone()));
-    let end = watch(&mut ends, &stop).await;
+    let end = watch(&mut ends, config.sinks.len(), &stop).await;
     stop.cancel();
     admin.await.context("the admin port failed")?;
     end
@@ -66,19 +71,30 @@ fn lanes(config: &Config, admin: &Admin) -> anyhow::Result<Vec<(String, Lane)>> 
 /// Waits for all lanes; the first that fails, or that vanishes, stops the rest.
 async fn watch(
     ends: &mut mpsc::Receiver<anyhow::Result<()>>,
+    lanes: usize,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let first = tokio::select! {
-        end = ends.recv() => end.unwrap_or_else(|| Err(anyhow::anyhow!("all lanes vanished"))),
-        () = stop.cancelled() => Ok(()),
+    let (first, left) = tokio::select! {
+        end = ends.recv() => {
+            (end.unwrap_or_else(|| Err(anyhow::anyhow!("all lanes vanished"))), lanes - 1)
+        }
+        () = stop.cancelled() => (Ok(()), lanes),
     };
     stop.cancel();
     let rest = async {
         let mut outcome = first;
-        while let Some(end) = ends.recv().await {
+        for _ in 0..left {
+            let Some(end) = ends.recv().await else { break };
             outcome = outcome.and(end);
         }
         outcome
     };
-    timeout(DRAIN, rest).await.context("a lane did not stop in time; leaving without it")?
+    let outcome = timeout(DRAIN, rest).await;
+    let outcome = outcome.context("a lane did not stop in time; leaving without it")?;
+    if timeout(GOODBYE, ends.recv()).await.is_err() {
+        tracing::warn!(
+            "the group does not take the goodbye; it will miss us when our session ends"
+        );
+    }
+    outcome
 }
