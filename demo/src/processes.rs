@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use stack::service::{Launch, Life, Service, listen_env};
+use stack::service::{Launch, Life, Service};
 use stack::usage::Usage;
 
 /// What runs beside the stack.
@@ -14,18 +14,6 @@ pub(crate) struct Services {
     running: Vec<Service>,
     /// What every program of ours must know.
     pub(crate) env: Vec<(String, String)>,
-}
-
-/// Environment for all programs: the stack's, and ports for ours.
-pub(crate) fn environment(
-    stack_env: Vec<(String, String)>,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let mut env = stack_env;
-    for (name, address) in listen_env()? {
-        env.retain(|(known, _)| *known != name);
-        env.push((name, address));
-    }
-    Ok(env)
 }
 
 impl Services {

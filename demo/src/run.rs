@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
-use stack::service::Life;
+use stack::service::{Life, environment};
 use stack::usage::{Usage, of_tree};
 use stack::{Progress, Server, Stack};
 use tokio::process::Command;
 
 use crate::args::Args;
-use crate::processes::{Services, environment};
+use crate::processes::Services;
 use crate::report::{Cost, Report};
 use crate::{farewell, tables};
 

@@ -14,6 +14,7 @@ use crate::world::World;
 
 /// Exit code of a run that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
+
 /// Carries out what was typed; gives the exit code.
 pub(crate) async fn run(args: Args) -> Result<u8> {
     let Command::Run(args) = args.command else {

@@ -30,7 +30,7 @@ pub(crate) enum Action {
     Broker(stack::Signal),
     /// Start the broker again.
     StartBroker,
-    /// A signal to PostgreSQL: INT and KILL to the postmaster, STOP and CONT to all.
+    /// A signal to PostgreSQL; STOP and CONT reach its backends too.
     Postgres(stack::Signal),
     /// Start PostgreSQL again.
     StartPostgres,

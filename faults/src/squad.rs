@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
-use stack::service::{Launch, Life, Service, free_port};
+use anyhow::Result;
+use rustix::process::Signal;
+use stack::service::{Launch, Life, Service, free_port, set};
 
 use crate::scenario::Program;
 
@@ -30,9 +30,11 @@ impl Squad {
         }
         let (name, folder) = (name_of(program), self.logs.join(format!("{program:?}")));
         let mut env = self.env.clone();
-        set(&mut env, settings);
+        for (variable, value) in settings {
+            set(&mut env, variable, (*value).to_owned());
+        }
         if name == "processor" {
-            set(&mut env, &[("PROCESSOR_ADMIN_LISTEN", &format!("127.0.0.1:{}", free_port(0)?))]);
+            set(&mut env, "PROCESSOR_ADMIN_LISTEN", format!("127.0.0.1:{}", free_port(0)?));
         }
         let told = format!("file:{}", folder.join("notifications.jsonl").display());
         let args: &[&str] = match program {
@@ -63,12 +65,10 @@ impl Squad {
         }
     }
 
-    /// Sends a signal to a program; one that ends it is waited for.
+    /// Sends a signal to a program; nothing when it does not run.
     pub(crate) fn signal(&mut self, program: Program, signal: Signal) -> Result<()> {
         let Some(service) = self.running.get(&program) else { return Ok(()) };
-        let pid = service.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        let pid = pid.with_context(|| format!("{program:?} has ended by itself"))?;
-        kill_process(pid, signal).with_context(|| format!("cannot signal {program:?}"))?;
+        service.signal(signal)?;
         if signal == Signal::KILL {
             self.running.remove(&program);
         }
@@ -133,12 +133,5 @@ fn name_of(program: Program) -> &'static str {
         Program::Ingest => "ingest",
         Program::Processor(_) => "processor",
         Program::Notifier => "notifier",
-    }
-}
-
-fn set(env: &mut Vec<(String, String)>, settings: &[(&str, &str)]) {
-    for (name, value) in settings {
-        env.retain(|(known, _)| known != name);
-        env.push(((*name).to_owned(), (*value).to_owned()));
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use sqlx::PgConnection;
-use stack::service::listen_env;
+use stack::service::environment;
 use stack::{Progress, Stack};
 
 use crate::kafka::Kafka;
@@ -34,11 +34,7 @@ impl World {
         options.data = stack::Data::Fresh;
         let bring_up = move || stack::up(&options, &mut Progress::stderr());
         let stack = tokio::task::spawn_blocking(bring_up).await??;
-        let mut env = stack.env();
-        for (name, address) in listen_env()? {
-            env.retain(|(known, _)| *known != name);
-            env.push((name, address));
-        }
+        let env = environment(stack.env())?;
         let value = |name: &str| {
             let found = env.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).with_context(|| format!("{name} is not set"))

@@ -136,15 +136,23 @@ impl Service {
         page?.with_context(|| format!("{} shows no metrics", self.name))
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let pid = pid.with_context(|| format!("{} has ended by itself", self.name))?;
+        kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
+    }
+
     /// Drains and ends it.
     ///
     /// # Errors
     /// With the end of its log, when it does not end cleanly.
     pub async fn stop(&mut self) -> Result<()> {
-        if let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-            // It may have ended a moment ago.
-            let _gone = kill_process(pid, Signal::TERM);
-        }
+        // It may have ended a moment ago.
+        let _gone = self.signal(Signal::TERM);
         match tokio::time::timeout(DRAIN_DEADLINE, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(status) => {
@@ -178,6 +186,24 @@ fn listener(usual: u16) -> Result<TcpListener> {
     let listener =
         TcpListener::bind(("127.0.0.1", usual)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
     listener.context("no free port on 127.0.0.1")
+}
+
+/// Environment for all programs beside a stack: the stack's own, and where ours
+/// listen.
+///
+/// # Errors
+/// When there is no free port.
+pub fn environment(mut env: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
+    for (name, address) in listen_env()? {
+        set(&mut env, &name, address);
+    }
+    Ok(env)
+}
+
+/// Sets a variable, whatever it was before.
+pub fn set(env: &mut Vec<(String, String)>, name: &str, value: String) {
+    env.retain(|(known, _)| known != name);
+    env.push((name.to_owned(), value));
 }
 
 /// Where our processes listen, as the variables they read. The ports that
