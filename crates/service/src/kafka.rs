@@ -28,6 +28,9 @@ pub fn producer(brokers: &str, client_id: &str) -> ClientConfig {
     config
         .set("enable.idempotence", "true")
         .set("acks", "all")
+        // While a request is unanswered the next one gathers records instead of
+        // waiting in a busy loop for a free place (ADR 7).
+        .set("max.in.flight.requests.per.connection", "1")
         .set("partitioner", "murmur2_random")
         // Cheaper than the network and the page cache it saves.
         .set("compression.type", "lz4")

@@ -96,7 +96,7 @@ impl Producer {
             // behind its successors. Fatal errors end the client instead.
             .set("message.timeout.ms", "0")
             // Events come in batches already; a little waiting fills requests.
-            .set("linger.ms", "5")
+            .set("linger.ms", "2")
             // A dead letter is as large as any record, and its headers come on
             // top; the topic allows as much.
             .set("message.max.bytes", "2097152")
