@@ -79,6 +79,29 @@ pub struct Claim {
     pub tenure: Arc<Tenure>,
 }
 
+/// What the commits that PostgreSQL has seen under a claim mean for its owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// As the owner knows it.
+    Unchanged,
+    /// A commit took place whose answer the owner does not have.
+    Ahead,
+    /// The lane has another owner.
+    Lost,
+}
+
+impl Claim {
+    /// Judges the number of commits under this epoch; `None` when there is a
+    /// newer epoch.
+    pub fn standing(&self, committed_seq: Option<i64>) -> Standing {
+        match committed_seq {
+            Some(seq) if seq > self.commit_seq => Standing::Ahead,
+            Some(_) => Standing::Unchanged,
+            None => Standing::Lost,
+        }
+    }
+}
+
 /// What the poll loop and the worker tell each other about a claim.
 #[derive(Debug, Default)]
 pub struct Tenure {

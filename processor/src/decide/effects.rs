@@ -124,6 +124,15 @@ pub struct Refund {
     pub lane: LaneId,
 }
 
+/// What the payment provider is to be asked after a commit or a claim.
+#[derive(Clone, Default, Debug)]
+pub struct Questions {
+    /// Charges, in the order of their orders.
+    pub charges: Vec<Charge>,
+    /// Refunds.
+    pub refunds: Vec<Refund>,
+}
+
 /// An event, ready for outbox and topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventOut {

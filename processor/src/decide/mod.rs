@@ -11,7 +11,7 @@ mod stock;
 
 pub use books::{Books, OrderState};
 pub use effects::{
-    Charge, Effects, EventOut, PaymentRow, Refund, Refusal, StatusChange, StockDelta,
+    Charge, Effects, EventOut, PaymentRow, Questions, Refund, Refusal, StatusChange, StockDelta,
 };
 pub use rollup::{Metric, Rollup};
 pub use step::{Decided, NotSure, Outcome, decide};

@@ -1,17 +1,16 @@
 //! The cashier of one worker: asks the provider outside any lock, as often as
 //! it takes, with bounded concurrency, and collects the answers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::OrderId;
-use foldhash::fast::FixedState;
 use service::backoff::Backoff;
 use tokio::task::JoinSet;
 
+use super::tab::{Answered, Question, Tab};
 use super::{Admission, Breaker, BreakerState, NoAnswer, Provider, Verdict, within};
-use crate::decide::{Charge, Outcome, Refund};
+use crate::decide::{Charge, Outcome, Questions, Refund};
 use crate::metrics::PaymentMetrics;
 
 /// Bounds.
@@ -38,18 +37,7 @@ pub struct Cashier {
     till: Arc<Till>,
     asking: JoinSet<Outcome>,
     queue: VecDeque<Question>,
-    /// Charges without an answer, and what shall happen once there is one.
-    open: HashMap<OrderId, Then, FixedState>,
-}
-
-enum Question {
-    Charge(Charge),
-    Refund(Refund),
-}
-
-enum Then {
-    Settle,
-    Refund(Refund),
+    tab: Tab,
 }
 
 impl Cashier {
@@ -67,24 +55,20 @@ impl Cashier {
                 till: till.clone(),
                 asking: JoinSet::new(),
                 queue: VecDeque::new(),
-                open: HashMap::default(),
+                tab: Tab::default(),
             })
             .collect()
     }
 
-    /// Asks for a charge. Must be called inside the worker's runtime.
-    pub fn charge(&mut self, charge: Charge) {
-        if self.open.insert(charge.order_id, Then::Settle).is_none() {
-            self.ask(Question::Charge(charge));
+    /// Asks what is to be asked. Must be called inside the worker's runtime.
+    pub fn ask(&mut self, questions: Questions) {
+        for charge in questions.charges {
+            let question = self.tab.charge(charge);
+            self.put(question);
         }
-    }
-
-    /// Asks that nothing is kept of a payment. A charge under way is answered
-    /// first, so that the provider never sees both at once.
-    pub fn refund(&mut self, refund: Refund) {
-        match self.open.get_mut(&refund.order_id) {
-            Some(then) => *then = Then::Refund(refund),
-            None => self.ask(Question::Refund(refund)),
+        for refund in questions.refunds {
+            let question = self.tab.refund(refund);
+            self.put(question);
         }
     }
 
@@ -121,18 +105,12 @@ impl Cashier {
     }
 
     fn answered(&mut self, outcome: Outcome) -> Option<Outcome> {
-        let then = match outcome {
-            Outcome::Refunded(_) => None,
-            Outcome::Captured(order_id) | Outcome::Declined(order_id, _) => {
-                self.open.remove(&order_id)
-            }
-        };
-        let settled = match then {
-            Some(Then::Refund(refund)) => {
-                self.ask(Question::Refund(refund));
+        let settled = match self.tab.answered(outcome) {
+            Answered::Settle(outcome) => Some(outcome),
+            Answered::Ask(question) => {
+                self.put(Some(question));
                 None
             }
-            Some(Then::Settle) | None => Some(outcome),
         };
         if let Some(next) = self.queue.pop_front() {
             self.spawn(next);
@@ -140,7 +118,8 @@ impl Cashier {
         settled
     }
 
-    fn ask(&mut self, question: Question) {
+    fn put(&mut self, question: Option<Question>) {
+        let Some(question) = question else { return };
         if self.asking.len() < self.till.config.concurrency {
             self.spawn(question);
         } else {

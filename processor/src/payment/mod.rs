@@ -8,6 +8,7 @@ mod breaker;
 mod cashier;
 mod http;
 mod simulator;
+mod tab;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub(crate) use cashier::gauge as breaker_gauge;
 pub use cashier::{Cashier, CashierConfig};
 pub use http::HttpProvider;
 pub use simulator::{Simulator, SimulatorConfig};
+pub use tab::{Answered, Question, Tab};
 
 /// The provider's answer to a charge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

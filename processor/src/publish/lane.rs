@@ -1,4 +1,5 @@
-//! What one lane has handed to the broker and not yet seen acknowledged.
+//! What one lane has handed to the broker and not yet seen acknowledged. Pure
+//! but for the carrier it is given.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::time::Instant;
 use service::backoff::Backoff;
 use tokio::sync::Notify;
 
-use super::Producer;
-use super::producer::{Delivery, Receipt};
+use super::Receipt;
+use super::receipt::Delivery;
 use crate::decide::EventOut;
 use crate::lane::{LaneId, Record};
 use crate::store::Retired;
@@ -31,10 +32,22 @@ impl Parcel {
     }
 }
 
+/// Takes parcels to the broker.
+pub trait Carrier: Send + Sync {
+    /// Sends a parcel and tells the receipt what becomes of it.
+    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>);
+
+    /// Makes sending possible again after a delivery failed.
+    ///
+    /// # Errors
+    /// It is not possible now.
+    fn revive(&self) -> anyhow::Result<()>;
+}
+
 /// The publisher of one lane; its owner is the only one.
 pub struct LanePublisher {
     lane: LaneId,
-    producer: Arc<Producer>,
+    carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
     sent: VecDeque<(Parcel, Arc<Receipt>)>,
     backoff: Backoff,
@@ -44,10 +57,10 @@ pub struct LanePublisher {
 
 impl LanePublisher {
     /// A publisher with nothing under way. `wake` is told of acknowledgements.
-    pub fn new(lane: LaneId, producer: Arc<Producer>, wake: Arc<Notify>) -> Self {
+    pub fn new(lane: LaneId, carrier: Arc<dyn Carrier>, wake: Arc<Notify>) -> Self {
         let backoff =
             Backoff::new(std::time::Duration::from_millis(20), std::time::Duration::from_secs(2));
-        Self { lane, producer, wake, sent: VecDeque::new(), backoff, again_at: None }
+        Self { lane, carrier, wake, sent: VecDeque::new(), backoff, again_at: None }
     }
 
     /// Publishes a parcel after all earlier ones.
@@ -55,7 +68,7 @@ impl LanePublisher {
         let receipt = Receipt::new(parcel.records(), self.wake.clone());
         // Behind a failed parcel it would overtake; it goes when that goes again.
         if self.again_at.is_none() && !self.has_failed() {
-            self.producer.send(&parcel, &receipt);
+            self.carrier.send(&parcel, &receipt);
         }
         self.sent.push_back((parcel, receipt));
     }
@@ -72,7 +85,7 @@ impl LanePublisher {
 
     /// Adds what the broker has acknowledged to `retired`, and sends again what
     /// failed.
-    pub fn collect(&mut self, retired: &mut Retired) {
+    pub fn collect(&mut self, retired: &mut Retired, now: Instant) {
         while let Some((parcel, receipt)) = self.sent.front() {
             if receipt.delivery() != Delivery::Acknowledged {
                 break;
@@ -88,7 +101,7 @@ impl LanePublisher {
             self.sent.pop_front();
             self.backoff.reset();
         }
-        self.retry(Instant::now());
+        self.retry(now);
     }
 
     fn retry(&mut self, now: Instant) {
@@ -104,7 +117,7 @@ impl LanePublisher {
     }
 
     fn send_all_again(&mut self, now: Instant) {
-        if let Err(error) = self.producer.revive() {
+        if let Err(error) = self.carrier.revive() {
             tracing::error!(error = %format!("{error:#}"), lane = %self.lane, "cannot publish");
             self.again_at = Some(now + self.backoff.next_delay());
             return;
@@ -112,7 +125,7 @@ impl LanePublisher {
         self.again_at = None;
         for (parcel, receipt) in &mut self.sent {
             *receipt = Receipt::new(parcel.records(), self.wake.clone());
-            self.producer.send(parcel, receipt);
+            self.carrier.send(parcel, receipt);
         }
     }
 }

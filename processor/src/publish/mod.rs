@@ -7,6 +7,8 @@
 
 mod lane;
 mod producer;
+mod receipt;
 
-pub use lane::{LanePublisher, Parcel};
+pub use lane::{Carrier, LanePublisher, Parcel};
 pub use producer::Producer;
+pub use receipt::Receipt;

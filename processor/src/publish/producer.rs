@@ -1,7 +1,6 @@
 //! The producer of a process: one librdkafka client, replaced when it dies.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -10,48 +9,10 @@ use contract::topic::Topics;
 use rdkafka::ClientContext;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use tokio::sync::Notify;
 
-use super::Parcel;
+use super::{Carrier, Parcel, Receipt};
 use crate::decide::EventOut;
 use crate::lane::Record;
-
-/// Acknowledgements of one parcel.
-pub(super) struct Receipt {
-    missing: AtomicUsize,
-    failed: AtomicBool,
-    wake: Arc<Notify>,
-}
-
-/// What became of a parcel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Delivery {
-    UnderWay,
-    Acknowledged,
-    Failed,
-}
-
-impl Receipt {
-    pub(super) fn new(events: usize, wake: Arc<Notify>) -> Arc<Self> {
-        let missing = AtomicUsize::new(events);
-        Arc::new(Self { missing, failed: AtomicBool::new(false), wake })
-    }
-
-    pub(super) fn delivery(&self) -> Delivery {
-        if self.failed.load(Ordering::Acquire) {
-            Delivery::Failed
-        } else if self.missing.load(Ordering::Acquire) == 0 {
-            Delivery::Acknowledged
-        } else {
-            Delivery::UnderWay
-        }
-    }
-
-    fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-}
 
 struct Acknowledger;
 
@@ -62,11 +23,7 @@ impl ProducerContext for Acknowledger {
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
         match result {
-            Ok(_) => {
-                if receipt.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    receipt.wake.notify_one();
-                }
-            }
+            Ok(_) => receipt.acknowledge(),
             Err((error, _)) => {
                 tracing::warn!(%error, "an event was not delivered, its lane sends it again");
                 receipt.fail();
@@ -104,38 +61,6 @@ impl Producer {
             .set("queue.buffering.max.kbytes", "131072");
         let client = ArcSwap::from_pointee(connect(&config)?);
         Ok(Self { client, config, topics })
-    }
-
-    /// Hands a parcel to librdkafka. A queue without room fails the receipt: the
-    /// lane tries again.
-    pub(super) fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
-        let client = self.client.load();
-        let sent = match parcel {
-            Parcel::Events(_, events) => {
-                events.iter().try_for_each(|event| self.send_event(&client, event, receipt))
-            }
-            Parcel::Dead(letters) => letters.iter().try_for_each(|(record, code, message)| {
-                self.send_dead(&client, record, (code, message), receipt)
-            }),
-        };
-        if sent.is_err() {
-            receipt.fail();
-        }
-    }
-
-    /// Replaces a client that met a fatal error. Several callers replace it once.
-    ///
-    /// # Errors
-    /// No new client can be made.
-    pub(super) fn revive(&self) -> anyhow::Result<()> {
-        let current = self.client.load_full();
-        if let Some((code, reason)) = current.client().fatal_error() {
-            tracing::error!(%code, %reason, "the producer died, starting a new one");
-            metrics::counter!("producer_restarts_total").increment(1);
-            let fresh = Arc::new(connect(&self.config)?);
-            self.client.compare_and_swap(&current, fresh);
-        }
-        Ok(())
     }
 
     fn send_event(
@@ -188,6 +113,36 @@ impl Producer {
             dead = dead.payload(value);
         }
         client.send(dead).map_err(|_| ())
+    }
+}
+
+impl Carrier for Producer {
+    /// Hands a parcel to librdkafka. A queue without room fails the receipt.
+    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
+        let client = self.client.load();
+        let sent = match parcel {
+            Parcel::Events(_, events) => {
+                events.iter().try_for_each(|event| self.send_event(&client, event, receipt))
+            }
+            Parcel::Dead(letters) => letters.iter().try_for_each(|(record, code, message)| {
+                self.send_dead(&client, record, (code, message), receipt)
+            }),
+        };
+        if sent.is_err() {
+            receipt.fail();
+        }
+    }
+
+    /// Replaces a client that met a fatal error. Several callers replace it once.
+    fn revive(&self) -> anyhow::Result<()> {
+        let current = self.client.load_full();
+        if let Some((code, reason)) = current.client().fatal_error() {
+            tracing::error!(%code, %reason, "the producer died, starting a new one");
+            metrics::counter!("producer_restarts_total").increment(1);
+            let fresh = Arc::new(connect(&self.config)?);
+            self.client.compare_and_swap(&current, fresh);
+        }
+        Ok(())
     }
 }
 

@@ -3,27 +3,15 @@
 use std::collections::BTreeMap;
 
 use contract::event::Outcome as Told;
-use contract::inbound::Body;
-use foldhash::fast::FixedState;
 use sqlx::{Connection, PgConnection};
-use std::collections::HashMap;
 
 use super::stock::{self, Shelved};
 use super::{
-    Batch, Database, dead_letters, dedupe, fence, metrics, orders, outbox, payments, refusals,
+    Batch, Database, LastSeen, dead_letters, dedupe, fence, metrics, orders, outbox, payments,
+    refusals, view,
 };
 use crate::decide::{Books, Certainty, Decided, Effects, EventOut, Shelf, StockView, decide};
 use crate::lane::{LaneId, Source};
-use contract::Sku;
-
-/// What this worker last saw of the shelves.
-#[derive(Debug, Default)]
-pub struct LastSeen {
-    shelves: HashMap<Sku, Shelf, FixedState>,
-    /// `Locked` while orders are being refused for want of stock: deciding on
-    /// what was last seen would only be work done twice.
-    mood: Certainty,
-}
 
 /// What a committed batch leaves to do.
 #[derive(Debug)]
@@ -66,7 +54,7 @@ pub async fn apply<'a>(
     seen: &mut LastSeen,
     now: &'a str,
 ) -> Result<Applied<'a>, ApplyError<'a>> {
-    if seen.mood == Certainty::LastSeen {
+    if seen.mood() == Certainty::LastSeen {
         let attempt = Attempt { database, batch, certainty: Certainty::LastSeen, now };
         if let Some(applied) = attempt.run(connection, seen).await? {
             return Ok(applied);
@@ -74,8 +62,7 @@ pub async fn apply<'a>(
     }
     let attempt = Attempt { database, batch, certainty: Certainty::Locked, now };
     if let Some(applied) = attempt.run(connection, seen).await? {
-        let short = applied.effects.taken.iter().any(|taken| taken.reason.is_some());
-        seen.mood = if short { Certainty::Locked } else { Certainty::LastSeen };
+        seen.set_mood(&applied.effects);
         return Ok(applied);
     }
     // Locked rows cannot turn out shorter than they were read.
@@ -102,9 +89,11 @@ impl<'a> Attempt<'a, '_> {
                 if let Err(error) = transaction.commit().await {
                     return Err(ApplyError::Ambiguous(error, Box::new(applied)));
                 }
-                for Shelved { sku, available, .. } in shelved {
-                    seen.shelves.insert(sku, Shelf { available });
-                }
+                seen.learn(
+                    shelved
+                        .into_iter()
+                        .map(|shelved| (shelved.sku, Shelf { available: shelved.available })),
+                );
                 Ok(Some(applied))
             }
             Ok(None) => {
@@ -136,7 +125,7 @@ impl<'a> Attempt<'a, '_> {
             _ => dedupe::dedupe(connection, self.database, batch).await?,
         };
         let books = self.books(connection, &deduped.new, seen).await?;
-        let stocked: Vec<&str> = new_shelves(&deduped.new, &books.stock);
+        let stocked: Vec<&str> = view::new_shelves(&deduped.new, &books.stock);
         let Ok(mut effects) = decide(&deduped.new, batch.outcomes, books, self.now) else {
             return Ok(None);
         };
@@ -160,15 +149,7 @@ impl<'a> Attempt<'a, '_> {
         new: &[&Decided],
         seen: &mut LastSeen,
     ) -> Result<Books, sqlx::Error> {
-        let mut named = Vec::new();
-        for record in new {
-            match &record.inbound.body {
-                Body::CancelRequested(order_id, _) | Body::Shipped(order_id, _) => {
-                    named.push(order_id.0);
-                }
-                Body::Created(..) | Body::StockAdjusted(..) => {}
-            }
-        }
+        let named = view::orders_named(new);
         let mut books = Books::default();
         if !named.is_empty() {
             books.orders = orders::states(connection, &named).await?;
@@ -188,26 +169,18 @@ impl<'a> Attempt<'a, '_> {
         new: &[&Decided],
         seen: &mut LastSeen,
     ) -> Result<StockView, sqlx::Error> {
-        let skus = skus(new);
+        let skus = view::skus(new);
         if self.certainty == Certainty::Locked {
             let shelves =
                 stock::lock(connection, &skus.keys().copied().collect::<Vec<_>>()).await?;
-            seen.shelves.extend(shelves.iter().map(|(sku, shelf)| (sku.clone(), *shelf)));
+            seen.learn(shelves.iter().map(|(sku, shelf)| (sku.clone(), *shelf)));
             return Ok(StockView::new(shelves, Certainty::Locked));
         }
-        let unseen: Vec<&str> = skus
-            .iter()
-            .filter(|(_, sku)| !seen.shelves.contains_key(**sku))
-            .map(|(name, _)| *name)
-            .collect();
+        let unseen = seen.unseen(&skus);
         if !unseen.is_empty() {
-            seen.shelves.extend(stock::read(connection, &unseen).await?);
+            seen.learn(stock::read(connection, &unseen).await?.into_iter());
         }
-        let view = skus
-            .values()
-            .filter_map(|sku| seen.shelves.get(*sku).map(|shelf| ((*sku).clone(), *shelf)))
-            .collect();
-        Ok(StockView::new(view, Certainty::LastSeen))
+        Ok(seen.view(&skus))
     }
 
     async fn write_tables(
@@ -262,37 +235,4 @@ impl<'a> Attempt<'a, '_> {
         let ids = outbox::insert(connection, self.database, &rows).await?;
         Ok(rows.into_iter().zip(ids).map(|((lane, events), id)| (lane, id, events)).collect())
     }
-}
-
-/// Every product that the records name, in the order in which rows are locked.
-fn skus<'a>(new: &[&'a Decided]) -> BTreeMap<&'a str, &'a Sku> {
-    let mut skus = BTreeMap::new();
-    for record in new {
-        match &record.inbound.body {
-            Body::Created(_, order) => {
-                skus.extend(order.lines.iter().map(|line| (line.sku.as_str(), &line.sku)));
-            }
-            Body::StockAdjusted(sku, _) => {
-                skus.insert(sku.as_str(), sku);
-            }
-            Body::CancelRequested(..) | Body::Shipped(..) => {}
-        }
-    }
-    skus
-}
-
-/// Products that an adjustment may stock for the first time.
-fn new_shelves<'a>(new: &[&'a Decided], stock: &StockView) -> Vec<&'a str> {
-    let mut skus: Vec<&str> = new
-        .iter()
-        .filter_map(|record| match &record.inbound.body {
-            Body::StockAdjusted(sku, adjustment) if adjustment.quantity > 0 => Some(sku),
-            _ => None,
-        })
-        .filter(|sku| stock.available(sku).is_none())
-        .map(Sku::as_str)
-        .collect();
-    skus.sort_unstable();
-    skus.dedup();
-    skus
 }

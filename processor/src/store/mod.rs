@@ -16,10 +16,12 @@ mod recover;
 mod refusals;
 pub mod sqlstate;
 mod stock;
+pub mod view;
 
-pub use apply::{Applied, ApplyError, LastSeen, apply};
+pub use apply::{Applied, ApplyError, apply};
 pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
 pub use connection::{Database, committed_seq};
 pub(crate) use dead_letters::{OwnedHeader, headers_from_json};
 pub use outbox::encode;
 pub use recover::{Recovered, recover};
+pub use view::LastSeen;

@@ -1,58 +1,112 @@
-//! What a worker keeps of its lanes from commit to commit.
+//! What a worker keeps of its lanes from commit to commit, and what follows from
+//! a claim and from a commit. Pure but for the carrier that takes events away.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use contract::OrderId;
 use foldhash::fast::FixedState;
 use tokio::sync::Notify;
 
 use super::unsettled::Unsettled;
-use crate::decide::Outcome;
+use crate::decide::{Charge, Outcome, Questions};
 use crate::lane::{Claim, LaneId};
-use crate::publish::{LanePublisher, Producer};
-use crate::store::{Advance, Retired};
+use crate::publish::{Carrier, LanePublisher, Parcel};
+use crate::store::{Advance, Applied, Batch, DeadLetter, Recovered, Retired};
 
 /// A claimed lane.
-pub(super) struct OwnedLane {
-    pub(super) claim: Claim,
-    pub(super) publisher: LanePublisher,
+pub struct OwnedLane {
+    /// As of the last commit.
+    pub claim: Claim,
+    /// Publishes its events.
+    pub publisher: LanePublisher,
 }
 
 /// All lanes of a worker.
-pub(super) struct Desk {
-    pub(super) lanes: HashMap<LaneId, OwnedLane, FixedState>,
-    pub(super) unsettled: Unsettled,
-    producer: Arc<Producer>,
+pub struct Desk {
+    /// The lanes.
+    pub lanes: HashMap<LaneId, OwnedLane, FixedState>,
+    /// Their orders that wait for a payment.
+    pub unsettled: Unsettled,
+    carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
 }
 
 impl Desk {
-    pub(super) fn new(producer: Arc<Producer>, wake: Arc<Notify>) -> Self {
-        Self { lanes: HashMap::default(), unsettled: Unsettled::default(), producer, wake }
+    /// A desk without lanes. `wake` is told of acknowledgements.
+    pub fn new(carrier: Arc<dyn Carrier>, wake: Arc<Notify>) -> Self {
+        Self { lanes: HashMap::default(), unsettled: Unsettled::default(), carrier, wake }
     }
 
-    /// Takes a lane over.
-    pub(super) fn claim(&mut self, claim: Claim) -> &mut OwnedLane {
+    /// Takes a lane over: publishes what may not be published, and tells what was
+    /// not answered.
+    pub fn take_over(&mut self, claim: Claim, recovered: Recovered) -> Questions {
         let lane = claim.lane;
         self.drop_lane(lane);
-        let publisher = LanePublisher::new(lane, self.producer.clone(), self.wake.clone());
-        self.lanes.entry(lane).or_insert(OwnedLane { claim, publisher })
+        let mut publisher = LanePublisher::new(lane, self.carrier.clone(), self.wake.clone());
+        for (id, events) in recovered.outbox {
+            publisher.publish(Parcel::Events(id, events));
+        }
+        if !recovered.dead.is_empty() {
+            publisher.publish(Parcel::Dead(recovered.dead));
+        }
+        self.lanes.insert(lane, OwnedLane { claim, publisher });
+        let mut charges = Vec::with_capacity(recovered.reserved.len());
+        for (order_id, state) in recovered.reserved {
+            charges.push(Charge { order_id, amount: state.total });
+            self.unsettled.add(order_id, state);
+        }
+        Questions { charges, refunds: recovered.refunds }
+    }
+
+    /// Brings the desk in line with a committed batch, and publishes its events.
+    pub fn committed(&mut self, batch: &Batch<'_>, applied: Applied<'_>) -> Questions {
+        for (lane, advance) in batch.advances {
+            if let Some(owned) = self.lanes.get_mut(lane) {
+                owned.claim.commit_seq += 1;
+                owned.claim.next_offset = advance.next;
+                owned.claim.resume_offset = advance.resume;
+                owned.claim.tenure.set_committed(advance.next);
+            }
+        }
+        for outcome in batch.outcomes {
+            self.unsettled.remove(outcome.order_id());
+        }
+        let effects = applied.effects;
+        let charged: HashSet<OrderId> =
+            effects.charges.iter().map(|charge| charge.order_id).collect();
+        for taken in effects.taken {
+            if charged.contains(&taken.order_id) {
+                self.unsettled.add(taken.order_id, taken.state);
+            }
+        }
+        for refund in &effects.refunds {
+            self.unsettled.remove(refund.order_id);
+        }
+        let events =
+            applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
+        for (lane, parcel) in events.chain(dead_parcels(batch.dead)) {
+            if let Some(owned) = self.lanes.get_mut(&lane) {
+                owned.publisher.publish(parcel);
+            }
+        }
+        Questions { charges: effects.charges, refunds: effects.refunds }
     }
 
     /// Lets a lane go. What it had under way is the next owner's business.
-    pub(super) fn drop_lane(&mut self, lane: LaneId) {
+    pub fn drop_lane(&mut self, lane: LaneId) {
         self.lanes.remove(&lane);
         self.unsettled.forget(lane);
     }
 
     /// Whether work for this lane may still have an effect.
-    pub(super) fn owns(&self, lane: LaneId) -> bool {
+    pub fn owns(&self, lane: LaneId) -> bool {
         self.lanes.get(&lane).is_some_and(|owned| !owned.claim.tenure.has_ended())
     }
 
     /// The lane an outcome is committed under.
-    pub(super) fn lane_of(&self, outcome: &Outcome) -> Option<LaneId> {
+    pub fn lane_of(&self, outcome: &Outcome) -> Option<LaneId> {
         match outcome {
             Outcome::Captured(order_id) | Outcome::Declined(order_id, _) => {
                 self.unsettled.lane_of(*order_id)
@@ -61,21 +115,27 @@ impl Desk {
         }
     }
 
+    /// Whether an outcome is ours to commit. Answers about orders of lanes that
+    /// went elsewhere are the next owner's to hear.
+    pub fn may_settle(&self, outcome: &Outcome) -> bool {
+        self.lane_of(outcome).is_some_and(|lane| self.owns(lane))
+    }
+
     /// Parcels without acknowledgement, over all lanes.
-    pub(super) fn under_way(&self) -> usize {
+    pub fn under_way(&self) -> usize {
         self.lanes.values().map(|owned| owned.publisher.under_way()).sum()
     }
 
     /// The earliest retry of a failed delivery.
-    pub(super) fn again_at(&self) -> Option<Instant> {
+    pub fn again_at(&self) -> Option<Instant> {
         self.lanes.values().filter_map(|owned| owned.publisher.again_at()).min()
     }
 
     /// Collects acknowledgements of lanes that are still ours.
-    pub(super) fn collect(&mut self, retired: &mut BTreeMap<LaneId, Retired>) {
+    pub fn collect(&mut self, retired: &mut BTreeMap<LaneId, Retired>, now: Instant) {
         for (lane, owned) in &mut self.lanes {
             let mut acknowledged = Retired::default();
-            owned.publisher.collect(&mut acknowledged);
+            owned.publisher.collect(&mut acknowledged, now);
             if !acknowledged.outbox.is_empty() || !acknowledged.dead.is_empty() {
                 let entry = retired.entry(*lane).or_default();
                 entry.outbox.append(&mut acknowledged.outbox);
@@ -85,7 +145,7 @@ impl Desk {
     }
 
     /// How far each lane of a batch advances.
-    pub(super) fn advances(
+    pub fn advances(
         &self,
         records: impl Iterator<Item = (LaneId, i64)>,
         outcomes: &[Outcome],
@@ -116,4 +176,14 @@ impl Desk {
         };
         spans.into_iter().filter_map(advance).collect()
     }
+}
+
+/// Dead letters of a batch, a parcel a lane.
+fn dead_parcels(dead: &[DeadLetter<'_>]) -> impl Iterator<Item = (LaneId, Parcel)> {
+    let mut letters: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
+    for DeadLetter { record, code, message } in dead {
+        let letter = ((*record).clone(), (*code).to_owned(), message.clone());
+        letters.entry(record.lane).or_default().push(letter);
+    }
+    letters.into_iter().map(|(lane, letters)| (lane, Parcel::Dead(letters)))
 }

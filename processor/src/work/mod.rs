@@ -8,5 +8,6 @@ pub mod read;
 pub mod unsettled;
 mod worker;
 
+pub use desk::{Desk, OwnedLane};
 pub use queue::{InboxHandle, QueueFull, Task, WorkQueue, queue};
 pub use worker::{Worker, WorkerConfig, WorkerParts};

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::OrderId;
 use contract::order::Scratch;
 use service::health::Health;
 use sqlx::PgConnection;
@@ -19,11 +18,11 @@ use super::Task;
 use super::desk::Desk;
 use super::intake::{Pace, Waiting, pace};
 use super::queue::{Inbox, InboxHandle};
-use crate::decide::{Charge, Outcome};
+use crate::decide::Outcome;
 use crate::lane::{Claim, LaneId, Record};
 use crate::metrics::WorkerMetrics;
 use crate::payment::Cashier;
-use crate::publish::{Parcel, Producer};
+use crate::publish::Producer;
 use crate::store::{self, Database, LastSeen, Retired};
 
 mod commit;
@@ -160,13 +159,11 @@ impl Worker {
     }
 
     fn collect(&mut self) {
-        self.desk.collect(&mut self.retired);
+        self.desk.collect(&mut self.retired, Instant::now());
         let room = self.config.batch_max.saturating_sub(self.outcomes.len());
         self.outcomes.extend(self.cashier.answers(room));
-        // Answers about orders of lanes that went elsewhere are the next
-        // owner's to hear.
         let desk = &self.desk;
-        self.outcomes.retain(|outcome| desk.lane_of(outcome).is_some_and(|lane| desk.owns(lane)));
+        self.outcomes.retain(|outcome| desk.may_settle(outcome));
         self.retired.retain(|lane, _| desk.owns(*lane));
         self.metrics.unsettled.set(self.desk.unsettled.len() as f64);
     }
@@ -245,20 +242,8 @@ impl Worker {
             lane = %claim.lane, epoch = claim.epoch, next_offset = claim.next_offset,
             outbox = recovered.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
         );
-        let owned = self.desk.claim(claim);
-        for (id, events) in recovered.outbox {
-            owned.publisher.publish(Parcel::Events(id, events));
-        }
-        if !recovered.dead.is_empty() {
-            owned.publisher.publish(Parcel::Dead(recovered.dead));
-        }
-        for (order_id, state) in recovered.reserved {
-            self.cashier.charge(Charge { order_id, amount: state.total });
-            self.desk.unsettled.add(order_id, state);
-        }
-        for refund in recovered.refunds {
-            self.cashier.refund(refund);
-        }
+        let questions = self.desk.take_over(claim, recovered);
+        self.cashier.ask(questions);
         Ok(())
     }
 
@@ -271,39 +256,5 @@ impl Worker {
         }
         self.last_commit = Instant::now();
         self.commit_all(&records, riders).await
-    }
-
-    /// Settled orders are done with; the rest of a commit's work begins.
-    fn follow_up(
-        &mut self,
-        outcomes: &[Outcome],
-        applied: store::Applied<'_>,
-        dead: Vec<(LaneId, Parcel)>,
-    ) {
-        for outcome in outcomes {
-            self.desk.unsettled.remove(outcome.order_id());
-        }
-        let effects = applied.effects;
-        let charged: std::collections::HashSet<OrderId> =
-            effects.charges.iter().map(|charge| charge.order_id).collect();
-        for taken in effects.taken {
-            if charged.contains(&taken.order_id) {
-                self.desk.unsettled.add(taken.order_id, taken.state);
-            }
-        }
-        for charge in effects.charges {
-            self.cashier.charge(charge);
-        }
-        for refund in effects.refunds {
-            self.desk.unsettled.remove(refund.order_id);
-            self.cashier.refund(refund);
-        }
-        let events =
-            applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
-        for (lane, parcel) in events.chain(dead) {
-            if let Some(owned) = self.desk.lanes.get_mut(&lane) {
-                owned.publisher.publish(parcel);
-            }
-        }
     }
 }

@@ -10,8 +10,7 @@ use service::backoff::Backoff;
 
 use super::Worker;
 use crate::decide::Outcome;
-use crate::lane::{LaneId, Record};
-use crate::publish::Parcel;
+use crate::lane::{LaneId, Record, Standing};
 use crate::store::sqlstate::{self, Remedy};
 use crate::store::{self, Applied, ApplyError, Batch, DeadLetter, Retired};
 use crate::work::read::{ReadBatch, read, shortened};
@@ -159,11 +158,11 @@ impl Worker {
         for (lane, advance) in batch.advances {
             let claim = &advance.claim;
             let seq = self.committed_seq(*lane, claim.epoch).await?;
-            match seq {
-                Some(seq) if seq > claim.commit_seq => return Ok(Resolved::Committed),
-                Some(_) => return Ok(Resolved::NotCommitted),
+            match claim.standing(seq) {
+                Standing::Ahead => return Ok(Resolved::Committed),
+                Standing::Unchanged => return Ok(Resolved::NotCommitted),
                 // Somebody else claimed this lane; another one may tell.
-                None => {}
+                Standing::Lost => {}
             }
         }
         Ok(Resolved::Lost)
@@ -178,21 +177,8 @@ impl Worker {
         metrics.duplicates.increment(applied.duplicates);
         metrics.refused.increment(applied.effects.refusals.len() as u64);
         metrics.dead_letters.increment(batch.dead.len() as u64);
-        for (lane, advance) in batch.advances {
-            if let Some(owned) = self.desk.lanes.get_mut(lane) {
-                owned.claim.commit_seq += 1;
-                owned.claim.next_offset = advance.next;
-                owned.claim.resume_offset = advance.resume;
-                owned.claim.tenure.set_committed(advance.next);
-            }
-        }
-        let mut dead: BTreeMap<LaneId, Vec<_>> = BTreeMap::new();
-        for DeadLetter { record, code, message } in batch.dead {
-            let letter = ((*record).clone(), (*code).to_owned(), message.clone());
-            dead.entry(record.lane).or_default().push(letter);
-        }
-        let dead = dead.into_iter().map(|(lane, letters)| (lane, Parcel::Dead(letters))).collect();
-        self.follow_up(batch.outcomes, applied, dead);
+        let questions = self.desk.committed(batch, applied);
+        self.cashier.ask(questions);
     }
 
     /// After a fence: finds out which lanes have another owner and lets them go.
@@ -234,7 +220,7 @@ impl Worker {
 
     fn keep_owned(&self, riders: &mut Riders) {
         let desk = &self.desk;
-        riders.outcomes.retain(|outcome| desk.lane_of(outcome).is_some_and(|lane| desk.owns(lane)));
+        riders.outcomes.retain(|outcome| desk.may_settle(outcome));
         riders.retired.retain(|lane, _| desk.owns(*lane));
     }
 }

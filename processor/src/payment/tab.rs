@@ -1,0 +1,73 @@
+//! What a cashier has asked and not heard of: no charge twice at once, and no
+//! refund beside a charge that is under way. Pure.
+
+use std::collections::HashMap;
+
+use contract::OrderId;
+use foldhash::fast::FixedState;
+
+use crate::decide::{Charge, Outcome, Refund};
+
+/// Charges without an answer, and what shall happen once there is one.
+#[derive(Debug, Default)]
+pub struct Tab {
+    open: HashMap<OrderId, Then, FixedState>,
+}
+
+/// Something to ask the provider.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// Take the money.
+    Charge(Charge),
+    /// Keep nothing of it.
+    Refund(Refund),
+}
+
+/// What an answer leads to.
+#[derive(Debug)]
+pub enum Answered {
+    /// It is to be committed.
+    Settle(Outcome),
+    /// The order was cancelled meanwhile; this is to be asked next.
+    Ask(Question),
+}
+
+#[derive(Debug)]
+enum Then {
+    Settle,
+    Refund(Refund),
+}
+
+impl Tab {
+    /// The question to ask for a charge; none while it is under way.
+    pub fn charge(&mut self, charge: Charge) -> Option<Question> {
+        let before = self.open.insert(charge.order_id, Then::Settle);
+        before.is_none().then_some(Question::Charge(charge))
+    }
+
+    /// The question to ask for a refund. A charge under way is answered first, so
+    /// that the provider never sees both at once.
+    pub fn refund(&mut self, refund: Refund) -> Option<Question> {
+        match self.open.get_mut(&refund.order_id) {
+            Some(then) => {
+                *then = Then::Refund(refund);
+                None
+            }
+            None => Some(Question::Refund(refund)),
+        }
+    }
+
+    /// What an answer leads to.
+    pub fn answered(&mut self, outcome: Outcome) -> Answered {
+        let then = match outcome {
+            Outcome::Refunded(_) => None,
+            Outcome::Captured(order_id) | Outcome::Declined(order_id, _) => {
+                self.open.remove(&order_id)
+            }
+        };
+        match then {
+            Some(Then::Refund(refund)) => Answered::Ask(Question::Refund(refund)),
+            Some(Then::Settle) | None => Answered::Settle(outcome),
+        }
+    }
+}
