@@ -16,8 +16,8 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
     match action {
         Action::Kill(program) => world.squad.signal(program, Signal::KILL),
         Action::Stop(program) => world.squad.stop(program).await,
-        Action::Start(program) => world.squad.start(program, &[]),
-        Action::StartWith(program, settings) => world.squad.start(program, settings),
+        Action::Start(program) => world.start(program, &[]),
+        Action::StartWith(program, settings) => world.start(program, settings),
         Action::Freeze(program) => world.squad.signal(program, Signal::STOP),
         Action::Thaw(program) => world.squad.signal(program, Signal::CONT),
         Action::Broker(signal) => world.stack.signal(Server::Kafka, signal),
@@ -30,6 +30,15 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::Release => {
             // A closed connection gives up its transaction and its locks.
             world.held.clear();
+            Ok(())
+        }
+        Action::Link(link, weather) => {
+            world.links.set(link, weather);
+            Ok(())
+        }
+        Action::Hold(moment) => world.links.hold(moment).await,
+        Action::BreakHeld => {
+            world.links.break_held();
             Ok(())
         }
         Action::Poison => world.kafka.poison(),

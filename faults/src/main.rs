@@ -6,6 +6,7 @@ mod args;
 mod books;
 mod catalogue;
 mod kafka;
+mod link;
 mod load;
 mod play;
 mod report;
@@ -23,8 +24,10 @@ fn main() -> ExitCode {
     // customary `cargo faults -- list` work.
     let words = std::env::args_os().enumerate().filter(|(n, word)| *n != 1 || word != "--");
     let args = args::Args::parse_from(words.map(|(_, word)| word));
-    // One thread: programs die with the thread that started them.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Proxies go on while this thread waits for a server. Programs are started from
+    // this thread, and die with it.
+    let threads = &mut tokio::runtime::Builder::new_multi_thread();
+    let runtime = match threads.worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return service::shutdown::report(Err(error.into())),
     };

@@ -41,7 +41,9 @@ pub(crate) struct Round<'a> {
 pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome> {
     let before = (world.squad.open_files(), world.squad.memory_mib());
     let env = world.squad.env().to_vec();
-    let load = Load::start(world.folder(), round.files, &env, round.rate)?;
+    let mut through = env.clone();
+    stack::service::set(&mut through, "INGEST_URL", world.links.ingest_url());
+    let load = Load::start(world.folder(), round.files, &through, round.rate)?;
     world.receipts.push(load.receipts.clone());
     sleep(CALM).await;
     let mut wrong = disturb(world, round.parts).await?;
@@ -82,6 +84,7 @@ async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<Ve
         }
     }
     world.held.clear();
+    world.links.clear();
     Ok(wrong)
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, Moment, Weather};
+
 /// A program of ours that a scenario breaks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Program {
@@ -42,6 +44,12 @@ pub(crate) enum Action {
     OpenTransaction,
     /// Give up locks and transactions that are held.
     Release,
+    /// Change how bytes get through a link.
+    Link(Link, Weather),
+    /// Wait until a processor is about to do this, and hold its connection there.
+    Hold(Moment),
+    /// Break the connection that is held.
+    BreakHeld,
     /// Put records on `orders` that nobody can read.
     Poison,
     /// Put copies of the newest orders on `orders`, in other partitions.
@@ -57,6 +65,7 @@ pub(crate) enum Target {
     Broker,
     Postgres,
     Records,
+    Links,
 }
 
 /// A fault and its healing.

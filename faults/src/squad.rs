@@ -24,14 +24,18 @@ impl Squad {
 
     /// Starts a program with settings beside the usual ones; one that runs stays
     /// as it is. Does not wait until it is ready: what it needs may be broken.
-    pub(crate) fn start(&mut self, program: Program, settings: &[(&str, &str)]) -> Result<()> {
+    pub(crate) fn start(
+        &mut self,
+        program: Program,
+        settings: Vec<(&'static str, String)>,
+    ) -> Result<()> {
         if self.running.contains_key(&program) {
             return Ok(());
         }
         let (name, folder) = (name_of(program), self.logs.join(format!("{program:?}")));
         let mut env = self.env.clone();
         for (variable, value) in settings {
-            set(&mut env, variable, (*value).to_owned());
+            set(&mut env, variable, value);
         }
         if name == "processor" {
             set(&mut env, "PROCESSOR_ADMIN_LISTEN", format!("127.0.0.1:{}", free_port(0)?));

@@ -8,6 +8,7 @@ use stack::service::environment;
 use stack::{Progress, Stack};
 
 use crate::kafka::Kafka;
+use crate::link::Links;
 use crate::scenario::Program;
 use crate::squad::Squad;
 
@@ -18,6 +19,7 @@ const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audi
 pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) squad: Squad,
+    pub(crate) links: Links,
     pub(crate) kafka: Kafka,
     /// Connections with open transactions.
     pub(crate) held: Vec<PgConnection>,
@@ -40,12 +42,30 @@ impl World {
             found.map(|(_, value)| value.clone()).with_context(|| format!("{name} is not set"))
         };
         let kafka = Kafka::new(stack.brokers(), &value("ORDERS_TOPIC")?, &value("STOCK_TOPIC")?)?;
-        let mut squad = Squad::new(folder.clone(), stack.dir().join("faults/logs"), env);
+        let ingest = value("INGEST_URL")?;
+        let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
+        let squad = Squad::new(folder.clone(), stack.dir().join("faults/logs"), env);
+        let (held, receipts) = (Vec::new(), Vec::new());
+        let mut world = Self { stack, squad, links, kafka, held, receipts, folder };
         for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {
-            squad.start(program, &[])?;
+            world.start(program, &[])?;
         }
-        squad.wait_until_ready().await?;
-        Ok(Self { stack, squad, kafka, held: Vec::new(), receipts: Vec::new(), folder })
+        world.squad.wait_until_ready().await?;
+        Ok(world)
+    }
+
+    /// Starts a program behind its links, with settings beside the usual ones.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub(crate) fn start(
+        &mut self,
+        program: Program,
+        settings: &'static [(&'static str, &'static str)],
+    ) -> Result<()> {
+        let mut env = self.links.env(program)?;
+        env.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self.squad.start(program, env)
     }
 
     /// Where the programs are.

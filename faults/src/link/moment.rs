@@ -1,0 +1,138 @@
+//! Named moments in the life of a batch, told from what a processor says to
+//! PostgreSQL, and the gate that holds a connection at one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// What a processor is about to do, or to hear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moment {
+    /// Between claim and first batch: what the former owner left is to be read.
+    Recover,
+    /// Records are polled and decoded, the transaction is to begin.
+    Begin,
+    /// Inside the transaction, all tables but stock are written.
+    Stock,
+    /// Everything is written, COMMIT is to be sent.
+    Commit,
+    /// PostgreSQL has committed and answers; the answer is held.
+    CommitAnswer,
+    /// The charge is answered, the settlement is to be written.
+    Settle,
+    /// The broker has acknowledged events, their outbox row is to be deleted.
+    Retire,
+}
+
+impl Moment {
+    /// How a statement begins that stands for the moment.
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::Recover => "select id, events from outbox",
+            Self::Begin => "BEGIN",
+            Self::Stock => "update stock",
+            Self::Commit | Self::CommitAnswer => "COMMIT",
+            Self::Settle => "update orders o",
+            Self::Retire => "delete from outbox",
+        }
+    }
+
+    /// Whether it is the answer to the statement that is held.
+    pub(super) const fn is_answer(self) -> bool {
+        matches!(self, Self::CommitAnswer)
+    }
+}
+
+/// What a connection says: prepared statements are told once and then named.
+#[derive(Default)]
+pub(super) struct Statements {
+    prepared: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Statements {
+    /// The text of the statement that this message of a client runs, if it does.
+    pub(super) fn run_by(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        // Type, length, then strings that end in zero.
+        let mut strings = message.get(5..)?.split(|byte| *byte == 0);
+        match message.first()? {
+            b'Q' => strings.next().map(<[u8]>::to_vec),
+            b'P' => {
+                let (name, text) = (strings.next()?, strings.next()?);
+                self.prepared.insert(name.to_vec(), text.to_vec());
+                None
+            }
+            // Portal, then statement.
+            b'B' => self.prepared.get(strings.nth(1)?).cloned(),
+            _ => None,
+        }
+    }
+}
+
+/// Holds the first connection that comes to the moment it was armed with.
+pub(super) struct Gate {
+    armed: Mutex<Option<Moment>>,
+    held: watch::Sender<u64>,
+    broken: watch::Sender<u64>,
+}
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        let (held, broken) = (watch::channel(0).0, watch::channel(0).0);
+        Self { armed: Mutex::new(None), held, broken }
+    }
+
+    /// Waits until a connection is held at the moment.
+    pub(super) async fn arm(&self, moment: Moment) {
+        let mut held = self.held.subscribe();
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+        // The sender lives as long as this gate.
+        let _changed = held.changed().await;
+    }
+
+    pub(super) fn disarm(&self) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The moment, if this statement is what the gate waits for; it waits no more.
+    pub(super) fn takes(&self, statement: &[u8]) -> Option<Moment> {
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.take_if(|moment| statement.starts_with(moment.statement().as_bytes()))
+    }
+
+    /// Holds the caller's connection until it is to break.
+    pub(super) async fn hold(&self) {
+        let mut broken = self.broken.subscribe();
+        self.held.send_modify(|count| *count += 1);
+        let _changed = broken.changed().await;
+    }
+
+    /// Breaks every connection that is held.
+    pub(super) fn break_held(&self) {
+        self.broken.send_modify(|count| *count += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prepared_statement_is_known_by_its_name() {
+        let mut statements = Statements::default();
+        assert_eq!(statements.run_by(b"P\0\0\0\0s1\0update stock s set\0\0\0"), None);
+        let run = statements.run_by(b"B\0\0\0\0\0s1\0\0\0");
+        assert_eq!(run.as_deref(), Some(b"update stock s set".as_slice()));
+        assert_eq!(statements.run_by(b"B\0\0\0\0\0s2\0\0\0"), None);
+        assert_eq!(statements.run_by(b"Q\0\0\0\0COMMIT\0").as_deref(), Some(b"COMMIT".as_slice()));
+    }
+
+    #[test]
+    fn a_gate_takes_the_moment_it_was_armed_with_once() {
+        let gate = Gate::new();
+        *gate.armed.lock().unwrap() = Some(Moment::Stock);
+        assert_eq!(gate.takes(b"update orders o"), None);
+        assert_eq!(gate.takes(b"update stock s"), Some(Moment::Stock));
+        assert_eq!(gate.takes(b"update stock s"), None);
+    }
+}
