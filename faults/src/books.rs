@@ -28,6 +28,12 @@ pub(crate) async fn lag(kafka: &Kafka, database_url: &str) -> Option<i64> {
     Some(ends.iter().map(|(key, end)| (end - done(key)).max(0)).sum())
 }
 
+/// Records of the inputs whose effects are in the tables.
+pub(crate) async fn done(database_url: &str) -> Option<i64> {
+    let rows = tokio::time::timeout(LOOK, progress(database_url)).await.ok()?.ok()?;
+    Some(rows.iter().map(|(.., next)| next).sum())
+}
+
 async fn progress(database_url: &str) -> Result<Vec<(String, i32, i64)>> {
     let mut connection = PgConnection::connect(database_url).await?;
     let rows = sqlx::query_as("select topic, partition, next_offset from partition_progress")
@@ -40,10 +46,17 @@ async fn progress(database_url: &str) -> Result<Vec<(String, i32, i64)>> {
 /// What the audit said.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Verdict {
-    /// `clean`, `findings` or `could not judge`.
+    /// `clean`, `findings`, `could not judge` or `not asked`.
     pub(crate) word: String,
     /// Invariants with findings, and how many.
     pub(crate) findings: Vec<(String, u64)>,
+}
+
+impl Verdict {
+    /// When the log is not whole any more.
+    pub(crate) fn not_asked() -> Self {
+        Self { word: "not asked".to_owned(), findings: Vec::new() }
+    }
 }
 
 /// Has the books audited against all receipts.

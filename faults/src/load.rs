@@ -1,19 +1,23 @@
-//! Steady load with receipts: one load generator, ended when it is no longer
-//! needed.
+//! Steady load with receipts: one load generator at a time, ended when it is no
+//! longer needed or killed by a scenario.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
+use crate::kafka::FLASH_PREFIX;
+
 /// Longer than any scenario; the load is ended by a signal.
 const LONGEST: &str = "1h";
 const END_DEADLINE: Duration = Duration::from_secs(60);
+/// Orders a second of a flash sale.
+const FLASH_RATE: &str = "4000";
 
 /// What clients saw.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
@@ -25,58 +29,121 @@ pub(crate) struct Seen {
     pub(crate) failed: u64,
 }
 
-/// A running load generator.
+/// The load of one round.
 pub(crate) struct Load {
-    child: Child,
-    report: PathBuf,
-    pub(crate) receipts: PathBuf,
+    program: PathBuf,
+    files: PathBuf,
+    env: Vec<(String, String)>,
+    rate: u32,
+    running: Option<Child>,
+    seen: Seen,
+    /// One file for each generator so far.
+    pub(crate) receipts: Vec<PathBuf>,
 }
 
 impl Load {
+    /// A round's load, running.
+    ///
+    /// # Errors
+    /// The generator cannot be run.
     pub(crate) fn start(
         folder: &Path,
         files: &Path,
-        env: &[(String, String)],
+        env: Vec<(String, String)>,
         rate: u32,
     ) -> Result<Self> {
         std::fs::create_dir_all(files)
             .with_context(|| format!("cannot make {}", files.display()))?;
-        let (report, receipts) = (files.join("load.json"), files.join("receipts.csv"));
-        let log = File::create(files.join("loadgen.log"))?;
+        let (program, files) = (folder.join("loadgen"), files.to_owned());
+        let (running, seen, receipts) = (None, Seen::default(), Vec::new());
+        let mut load = Self { program, files, env, rate, running, seen, receipts };
+        load.start_again()?;
+        Ok(load)
+    }
+
+    /// Starts a generator unless one runs.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        if self.running.is_none() {
+            let rate = self.rate.to_string();
+            let steady = ["--rate", &rate, "--duration", LONGEST, "--stock", "1000000"];
+            let mix = ["--duplicates", "1%", "--cancels", "1%", "--ships", "1%"];
+            self.running = Some(self.spawn(&[steady.as_slice(), &mix].concat())?);
+        }
+        Ok(())
+    }
+
+    /// `kill -9`; what it saw is lost but for its receipts.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        match self.running.take() {
+            Some(mut child) => child.kill().await.context("cannot kill loadgen"),
+            None => Ok(()),
+        }
+    }
+
+    /// So many orders for one product that has `stock` pieces, beside the load.
+    pub(crate) async fn flash_sale(&mut self, orders: u32, stock: i64) -> Result<()> {
+        let (orders, stock) = (orders.to_string(), stock.to_string());
+        let sale = ["--orders", &orders, "--rate", FLASH_RATE, "--stock", &stock];
+        let product = ["--products", "1", "--product-prefix", FLASH_PREFIX];
+        let mut child = self.spawn(&[sale.as_slice(), &product].concat())?;
+        let status = child.wait().await?;
+        ensure!(status.success(), "the flash sale's loadgen failed: {status}");
+        self.add_what_it_saw()
+    }
+
+    fn spawn(&mut self, args: &[&str]) -> Result<Child> {
+        let number = self.receipts.len() + 1;
+        let receipts = self.files.join(format!("receipts-{number}.csv"));
+        let log = File::create(self.files.join(format!("loadgen-{number}.log")))?;
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
-            .arg(folder.join("loadgen"))
-            .args(["--rate", &rate.to_string(), "--duration", LONGEST, "--stock", "1000000"])
+            .arg(&self.program)
+            .args(args)
             // Slots that a fault leaves unanswered must not pile up behind it.
-            .args(["--timeout", "5s", "--duplicates", "1%", "--cancels", "1%", "--ships", "1%"])
-            .arg("--receipts")
+            .args(["--timeout", "5s", "--receipts"])
             .arg(&receipts)
             .arg("--json")
-            .arg(&report)
-            .envs(env.iter().cloned())
+            .arg(self.report())
+            .envs(self.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("cannot start loadgen")?;
-        Ok(Self { child, report, receipts })
+        self.receipts.push(receipts);
+        Ok(child)
+    }
+
+    /// Ends the generator that runs.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.running.take() else { return Ok(()) };
+        if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            kill_process(pid, Signal::INT).context("cannot end loadgen")?;
+        }
+        tokio::time::timeout(END_DEADLINE, child.wait()).await.context("loadgen did not end")??;
+        self.add_what_it_saw()
     }
 
     /// Ends the load and says what it saw.
-    pub(crate) async fn end(mut self) -> Result<Seen> {
-        if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
-            kill_process(pid, Signal::INT).context("cannot end loadgen")?;
-        }
-        tokio::time::timeout(END_DEADLINE, self.child.wait())
-            .await
-            .context("loadgen did not end")??;
-        let text = std::fs::read(&self.report).context("loadgen left no report")?;
+    pub(crate) async fn end(&mut self) -> Result<Seen> {
+        self.stop().await?;
+        Ok(self.seen)
+    }
+
+    fn report(&self) -> PathBuf {
+        self.files.join("load.json")
+    }
+
+    fn add_what_it_saw(&mut self) -> Result<()> {
+        let text = std::fs::read(self.report()).context("loadgen left no report")?;
         let report: Value = serde_json::from_slice(&text)?;
         let number = |name: &str| report[name].as_u64().unwrap_or_default();
         let failures = report["failures"].as_object();
         let failed =
             failures.map_or(0, |counts| counts.values().filter_map(Value::as_u64).sum::<u64>());
-        let (acknowledged, refused) = (number("acknowledged"), number("refused"));
-        Ok(Seen { acknowledged, refused, failed })
+        self.seen.acknowledged += number("acknowledged");
+        self.seen.refused += number("refused");
+        self.seen.failed += failed;
+        Ok(())
     }
 }

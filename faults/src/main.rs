@@ -3,16 +3,20 @@
 
 mod act;
 mod args;
+mod baseline;
 mod books;
 mod catalogue;
+mod expect;
 mod kafka;
 mod link;
 mod load;
 mod play;
+mod recovery;
 mod report;
 mod run;
 mod scenario;
 mod squad;
+mod standstill;
 mod world;
 
 use std::process::ExitCode;

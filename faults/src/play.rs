@@ -1,6 +1,6 @@
 //! One round: load → fault → heal → recovery → audit.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use anyhow::Result;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::act::act;
-use crate::books::{self, audit};
-use crate::load::Load;
+use crate::baseline::Baseline;
+use crate::books::{Verdict, audit};
+use crate::expect;
+use crate::recovery::{Recovery, recover};
 use crate::report::Outcome;
-use crate::scenario::{Action, Program, Scenario, timeline};
+use crate::scenario::{Action, Scenario, timeline};
+use crate::standstill::Standstill;
 use crate::world::World;
 
-/// Load before the fault and after the recovery.
+/// Load before the fault.
 const CALM: Duration = Duration::from_secs(3);
-/// A healed system that is behind for longer has not recovered.
-const RECOVERY_MAX: Duration = Duration::from_secs(90);
 /// How long after the first fault an action is put off at most.
 const PERSIST: Duration = Duration::from_secs(120);
 const PUT_OFF: Duration = Duration::from_secs(1);
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What is played.
 pub(crate) struct Round<'a> {
@@ -34,34 +34,48 @@ pub(crate) struct Round<'a> {
     pub(crate) rate: u32,
 }
 
+impl Round<'_> {
+    fn spoils(&self) -> bool {
+        self.parts.iter().any(|(_, scenario)| scenario.spoils())
+    }
+}
+
 /// Plays a round.
 ///
 /// # Errors
 /// It could not be played: that says nothing about the system.
 pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome> {
-    let before = (world.squad.open_files(), world.squad.memory_mib());
-    let env = world.squad.env().to_vec();
-    let mut through = env.clone();
-    stack::service::set(&mut through, "INGEST_URL", world.links.ingest_url());
-    let load = Load::start(world.folder(), round.files, &through, round.rate)?;
-    world.receipts.push(load.receipts.clone());
+    world.begin_load(round.files, round.rate)?;
+    let orders = world.kafka.orders().to_owned();
+    let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
     sleep(CALM).await;
+    let before = Baseline::take(world).await;
     let mut wrong = disturb(world, round.parts).await?;
-    let (recovered_s, lag_max) = recovery(world, round.rate).await;
-    sleep(CALM).await;
+    let recovery = match round.spoils() {
+        true => Recovery::default(),
+        false => recover(world, round.rate).await,
+    };
+    let gained = before.gained(&Baseline::take(world).await);
+    let longest = standstill.longest();
+    for expect in round.parts.iter().flat_map(|(_, scenario)| scenario.expect) {
+        wrong.extend(expect::check(world, *expect, longest).await?);
+    }
     wrong.extend(world.squad.deserters());
-    let seen = load.end().await?;
-    let audit = audit(world.folder(), round.files, &world.receipts, &env).await?;
-    Ok(Outcome {
-        name: round.name.to_owned(),
-        recovered_s,
-        lag_max,
-        seen,
-        files_gained: gained(&before.0, &world.squad.open_files()),
-        memory_gained_mib: gained(&before.1, &world.squad.memory_mib()),
-        audit,
-        wrong,
-    })
+    let seen = world.end_load().await?;
+    if !round.spoils() {
+        wrong.extend(recovery.wrong(round.rate));
+        wrong.extend(gained.wrong());
+    }
+    let audit = match round.spoils() {
+        true => Verdict::not_asked(),
+        false => {
+            let env = world.squad.env().to_vec();
+            audit(world.folder(), round.files, &world.receipts, &env).await?
+        }
+    };
+    let standstill_s = longest.as_secs_f64();
+    let name = round.name.to_owned();
+    Ok(Outcome { name, recovery, standstill_s, seen, gained, audit, wrong })
 }
 
 /// Gives what our programs did wrong on the way. An action that needs what
@@ -85,33 +99,6 @@ async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<Ve
     }
     world.held.clear();
     world.links.clear();
+    world.load()?.start_again()?;
     Ok(wrong)
-}
-
-/// Seconds until the books are less than half a second of load behind the log,
-/// and the highest lag on the way.
-async fn recovery(world: &World, rate: u32) -> (Option<f64>, i64) {
-    let (healed, mut lag_max) = (Instant::now(), 0);
-    while healed.elapsed() < RECOVERY_MAX {
-        if let Some(lag) = books::lag(&world.kafka, world.stack.database_url()).await {
-            lag_max = lag_max.max(lag);
-            if lag <= i64::from(rate / 2) {
-                return (Some(healed.elapsed().as_secs_f64()), lag_max);
-            }
-        }
-        sleep(LOOK_INTERVAL).await;
-    }
-    (None, lag_max)
-}
-
-/// The largest gain of a program that ran before and after.
-fn gained<N: Copy + TryInto<i64>>(
-    before: &BTreeMap<Program, N>,
-    after: &BTreeMap<Program, N>,
-) -> i64 {
-    let number = |n: N| n.try_into().unwrap_or(i64::MAX);
-    let gains = after
-        .iter()
-        .filter_map(|(program, now)| Some(number(*now) - number(*before.get(program)?)));
-    gains.max().unwrap_or_default()
 }

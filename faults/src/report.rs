@@ -2,22 +2,20 @@
 
 use std::fmt;
 
+use crate::baseline::Gained;
 use crate::books::Verdict;
 use crate::load::Seen;
+use crate::recovery::Recovery;
 
 /// What came of one scenario.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Outcome {
     pub(crate) name: String,
-    /// Seconds from the last step to a lag below half a second of load.
-    pub(crate) recovered_s: Option<f64>,
-    /// The highest lag, in records.
-    pub(crate) lag_max: i64,
+    pub(crate) recovery: Recovery,
+    /// The longest time that a partition of `orders` made no progress.
+    pub(crate) standstill_s: f64,
     pub(crate) seen: Seen,
-    /// Open files more than before, of the program that gained most.
-    pub(crate) files_gained: i64,
-    /// Memory more than before in MiB, of the program that gained most.
-    pub(crate) memory_gained_mib: i64,
+    pub(crate) gained: Gained,
     pub(crate) audit: Verdict,
     /// Everything else that should not have happened.
     pub(crate) wrong: Vec<String>,
@@ -25,7 +23,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn is_clean(&self) -> bool {
-        self.audit.word == "clean" && self.wrong.is_empty() && self.recovered_s.is_some()
+        matches!(self.audit.word.as_str(), "clean" | "not asked") && self.wrong.is_empty()
     }
 }
 
@@ -42,8 +40,17 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<40} {:>9} {:>8} {:>8} {:>8} {:>7} {:>6} {:>8}  audit",
-            "fault", "recovered", "max lag", "orders", "refused", "failed", "files", "memory"
+            "{:<28} {:>9} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8}  audit",
+            "fault",
+            "recovered",
+            "max lag",
+            "standing",
+            "orders",
+            "refused",
+            "failed",
+            "files",
+            "memory",
+            "sessions"
         )?;
         for outcome in &self.scenarios {
             row(outcome, f)?;
@@ -57,13 +64,16 @@ impl fmt::Display for Report {
 }
 
 fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let recovered = outcome.recovered_s.map_or("never".to_owned(), |s| format!("{s:.1} s"));
+    let Recovery { after_s, lag_max, .. } = outcome.recovery;
+    let recovered = after_s.map_or("-".to_owned(), |s| format!("{s:.1} s"));
+    let standing = format!("{:.1} s", outcome.standstill_s);
     let Seen { acknowledged, refused, failed } = outcome.seen;
-    let memory = format!("{:+} MiB", outcome.memory_gained_mib);
+    let Gained { files, memory_mib, sessions } = outcome.gained;
+    let memory = format!("{memory_mib:+} MiB");
     writeln!(
         f,
-        "{:<40} {recovered:>9} {:>8} {acknowledged:>8} {refused:>8} {failed:>7} {:>+6} {memory:>8}  {}",
-        outcome.name, outcome.lag_max, outcome.files_gained, outcome.audit.word
+        "{:<28} {recovered:>9} {lag_max:>8} {standing:>8} {acknowledged:>8} {refused:>7} {failed:>7} {files:>+6} {memory:>8} {sessions:>+8}  {}",
+        outcome.name, outcome.audit.word
     )?;
     for (invariant, count) in &outcome.audit.findings {
         writeln!(f, "    FINDING  {invariant} {count}")?;

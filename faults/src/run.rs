@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::args::{Args, Command, RunArgs};
-use crate::catalogue::CATALOGUE;
+use crate::catalogue::catalogue;
 use crate::play;
 use crate::report::{Outcome, Report};
 use crate::scenario::{Scenario, combination};
@@ -18,7 +18,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 /// Carries out what was typed; gives the exit code.
 pub(crate) async fn run(args: Args) -> Result<u8> {
     let Command::Run(args) = args.command else {
-        for scenario in CATALOGUE {
+        for scenario in catalogue() {
             println!("{:<28} {}", scenario.name, scenario.what);
         }
         return Ok(0);
@@ -72,17 +72,17 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
 
 fn chosen(names: &[String]) -> Result<Vec<Scenario>> {
     if names.iter().any(|name| name == "all") {
-        return Ok(CATALOGUE.to_vec());
+        return Ok(catalogue());
     }
     let find = |name: &String| {
-        let found = CATALOGUE.iter().find(|scenario| scenario.name == name);
-        found.copied().with_context(|| format!("no scenario {name}; `cargo faults list` shows all"))
+        let found = catalogue().into_iter().find(|scenario| scenario.name == name);
+        found.with_context(|| format!("no scenario {name}; `cargo faults list` shows all"))
     };
     names.iter().map(find).collect()
 }
 
 fn random_round(chance: &mut fastrand::Rng) -> Round {
-    let parts = combination(chance, CATALOGUE);
+    let parts = combination(chance, &catalogue());
     let names: Vec<_> = parts.iter().map(|(_, scenario)| scenario.name).collect();
     (names.join(" + "), parts)
 }
@@ -107,11 +107,14 @@ impl Player {
         let outcome = play::play(&mut world, &round).await;
         let outcome = outcome
             .with_context(|| format!("{name} could not be played; see {}", files.display()))?;
-        if outcome.is_clean() {
-            eprintln!("     clean, recovered in {:.1} s", outcome.recovered_s.unwrap_or_default());
+        match outcome.recovery.after_s {
+            _ if !outcome.is_clean() => eprintln!("     NOT CLEAN; see {}", files.display()),
+            Some(after) => eprintln!("     clean, recovered in {after:.1} s"),
+            None => eprintln!("     as it should"),
+        }
+        if outcome.is_clean() && !parts.iter().any(|(_, scenario)| scenario.spoils()) {
             self.world = Some(world);
         } else {
-            eprintln!("     NOT CLEAN; see {}", files.display());
             // What is wrong with it was said already.
             let _outcome = world.end().await;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rustix::process::Signal;
 use stack::service::{Launch, Life, Service, free_port, set};
 
@@ -98,24 +98,35 @@ impl Squad {
     }
 
     /// Open files of each program that runs.
-    pub(crate) fn open_files(&self) -> BTreeMap<Program, usize> {
-        let count = |service: &Service| {
-            let pid = service.pid()?;
-            Some(std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
-        };
-        self.running
-            .iter()
-            .filter_map(|(program, service)| Some((*program, count(service)?)))
-            .collect()
+    pub(crate) fn open_files(&self) -> BTreeMap<Program, i64> {
+        self.each(|pid| {
+            i64::try_from(std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count()).ok()
+        })
     }
 
     /// Private memory of each program that runs, in MiB.
-    pub(crate) fn memory_mib(&self) -> BTreeMap<Program, u64> {
-        let mib = |service: &Service| Some(stack::usage::private_kib(service.pid()?) / 1024);
-        self.running
-            .iter()
-            .filter_map(|(program, service)| Some((*program, mib(service)?)))
-            .collect()
+    pub(crate) fn memory_mib(&self) -> BTreeMap<Program, i64> {
+        self.each(|pid| i64::try_from(stack::usage::private_kib(pid) / 1024).ok())
+    }
+
+    fn each(&self, look: impl Fn(u32) -> Option<i64>) -> BTreeMap<Program, i64> {
+        let of = |(program, service): (&Program, &Service)| Some((*program, look(service.pid()?)?));
+        self.running.iter().filter_map(of).collect()
+    }
+
+    /// The sum of a metric over its labels.
+    ///
+    /// # Errors
+    /// The program does not run or shows no metrics.
+    pub(crate) async fn metric(&self, program: Program, name: &str) -> Result<f64> {
+        let service =
+            self.running.get(&program).with_context(|| format!("{program:?} does not run"))?;
+        let page = service.metrics().await?;
+        let values = page.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
     /// The environment that all programs share.

@@ -9,6 +9,7 @@ use stack::{Progress, Stack};
 
 use crate::kafka::Kafka;
 use crate::link::Links;
+use crate::load::{Load, Seen};
 use crate::scenario::Program;
 use crate::squad::Squad;
 
@@ -23,6 +24,8 @@ pub(crate) struct World {
     pub(crate) kafka: Kafka,
     /// Connections with open transactions.
     pub(crate) held: Vec<PgConnection>,
+    /// The load of the round that is played.
+    pub(crate) load: Option<Load>,
     /// Receipts of every load so far: the log goes on through all scenarios.
     pub(crate) receipts: Vec<PathBuf>,
     folder: PathBuf,
@@ -46,7 +49,7 @@ impl World {
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
         let squad = Squad::new(folder.clone(), stack.dir().join("faults/logs"), env);
         let (held, receipts) = (Vec::new(), Vec::new());
-        let mut world = Self { stack, squad, links, kafka, held, receipts, folder };
+        let mut world = Self { stack, squad, links, kafka, held, load: None, receipts, folder };
         for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {
             world.start(program, &[])?;
         }
@@ -71,6 +74,36 @@ impl World {
     /// Where the programs are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Begins a round's load, through the proxy in front of the gateway.
+    ///
+    /// # Errors
+    /// The generator cannot be run.
+    pub(crate) fn begin_load(&mut self, files: &Path, rate: u32) -> Result<()> {
+        let mut env = self.squad.env().to_vec();
+        stack::service::set(&mut env, "INGEST_URL", self.links.ingest_url());
+        self.load = Some(Load::start(&self.folder, files, env, rate)?);
+        Ok(())
+    }
+
+    /// The load that was begun.
+    ///
+    /// # Errors
+    /// None was.
+    pub(crate) fn load(&mut self) -> Result<&mut Load> {
+        self.load.as_mut().context("no load has begun")
+    }
+
+    /// Ends the load and keeps its receipts.
+    ///
+    /// # Errors
+    /// It does not end, or leaves no report.
+    pub(crate) async fn end_load(&mut self) -> Result<Seen> {
+        let Some(mut load) = self.load.take() else { return Ok(Seen::default()) };
+        let seen = load.end().await;
+        self.receipts.append(&mut load.receipts);
+        seen
     }
 
     /// Where a scenario's files go.

@@ -103,6 +103,9 @@ struct MixArgs {
     /// Products
     #[arg(long, env = "LOADGEN_PRODUCTS", default_value_t = Mix::default().products)]
     products: u32,
+    /// What the names of products begin with; a number of five digits follows
+    #[arg(long, env = "LOADGEN_PRODUCT_PREFIX", default_value_t = Mix::default().product_prefix, value_parser = product_prefix)]
+    product_prefix: String,
     /// Exponent of Zipf's law over the products; 0 is uniform
     #[arg(long, env = "LOADGEN_ZIPF", default_value_t = Mix::default().zipf)]
     zipf: f64,
@@ -160,8 +163,10 @@ impl Args {
         let duration = self.duration.unwrap_or(Duration::from_secs(60));
         let LoadArgs { connections, threads, timeout, backlog, .. } = load;
         let http = Http { url: self.url, connections, threads, timeout, backlog };
-        let MixArgs { customers, products, zipf, duplicates, invalid, cancels, ships, .. } = mix;
-        let shares = Mix { customers, products, zipf, duplicates, invalid, cancels, ships };
+        let MixArgs { customers, products, product_prefix, zipf, .. } = mix;
+        let MixArgs { duplicates, invalid, cancels, ships, .. } = mix;
+        let shares =
+            Mix { customers, products, product_prefix, zipf, duplicates, invalid, cancels, ships };
         Config {
             mode: if load.direct { Mode::Direct } else { Mode::Http(http) },
             rate: self.rate.or((!load.direct).then_some(1000.0)),
@@ -181,6 +186,17 @@ impl Args {
             progress: if report.quiet { Progress::Silent } else { Progress::detect() },
         }
     }
+}
+
+/// Letters and digits as a product's name may have them, with room for a number.
+fn product_prefix(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 48
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let error = format!(
+        "{text:?} is not up to 48 letters, digits, '-', '_' or '.', beginning with a letter or digit"
+    );
+    if fits { Ok(text.to_owned()) } else { Err(error) }
 }
 
 #[cfg(test)]

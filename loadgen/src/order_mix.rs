@@ -34,6 +34,8 @@ pub struct Mix {
     pub customers: u32,
     /// How many products they order.
     pub products: u32,
+    /// What their names begin with; a number follows.
+    pub product_prefix: String,
     /// Exponent of Zipf's law over the products.
     pub zipf: f64,
     /// Retries of an earlier order: same body, same idempotency key.
@@ -51,6 +53,7 @@ impl Default for Mix {
         Self {
             customers: 5000,
             products: 1000,
+            product_prefix: "p-".to_owned(),
             zipf: 1.0,
             duplicates: Share(0.0),
             invalid: Share(0.0),

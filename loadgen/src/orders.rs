@@ -72,10 +72,11 @@ impl Generator {
             }
             let rank = self.popularity.rank(random.unit());
             let (quantity, price) = (1 + random.below(3), price_minor(rank));
+            let prefix = &self.mix.product_prefix;
             append(
                 out,
                 format_args!(
-                    "{{\"productId\":\"p-{rank:05}\",\"quantity\":{quantity},\"price\":{}.{:02}}}",
+                    "{{\"productId\":\"{prefix}{rank:05}\",\"quantity\":{quantity},\"price\":{}.{:02}}}",
                     price / 100,
                     price % 100
                 ),
@@ -117,8 +118,9 @@ impl Generator {
     }
 
     /// Every product there is.
-    pub fn skus(&self) -> impl Iterator<Item = String> + use<> {
-        (0..self.popularity.products()).map(|rank| format!("p-{rank:05}"))
+    pub fn skus(&self) -> impl Iterator<Item = String> {
+        let prefix = &self.mix.product_prefix;
+        (0..self.popularity.products()).map(move |rank| format!("{prefix}{rank:05}"))
     }
 
     fn kind(&self, n: u64) -> Kind {

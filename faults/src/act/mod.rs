@@ -1,0 +1,59 @@
+//! Carries an action out.
+
+mod postgres;
+
+use anyhow::Result;
+use rustix::process::Signal;
+use stack::Server;
+
+use crate::scenario::Action;
+use crate::world::World;
+
+/// Copies made by one redelivery, of each partition.
+const COPIES: i64 = 500;
+
+/// Does one thing to the system.
+///
+/// # Errors
+/// It could not be done, which voids the scenario.
+pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
+    match action {
+        Action::Kill(program) => world.squad.signal(program, Signal::KILL),
+        Action::Stop(program) => world.squad.stop(program).await,
+        Action::Start(program) => world.start(program, &[]),
+        Action::StartWith(program, settings) => world.start(program, settings),
+        Action::Freeze(program) => world.squad.signal(program, Signal::STOP),
+        Action::Thaw(program) => world.squad.signal(program, Signal::CONT),
+        Action::Broker(signal) => world.stack.signal(Server::Kafka, signal),
+        Action::StartBroker => world.stack.start(Server::Kafka),
+        Action::Postgres(signal) => world.stack.signal(Server::Postgres, signal),
+        Action::StartPostgres => world.stack.start(Server::Postgres),
+        Action::KillBackend
+        | Action::LockHotRow
+        | Action::OpenTransaction
+        | Action::TakeSessions
+        | Action::EndSessions
+        | Action::Writable(_)
+        | Action::Release => postgres::act(world, action).await,
+        Action::Link(link, weather) => {
+            world.links.set(link, weather);
+            Ok(())
+        }
+        Action::Hold(moment) => world.links.hold(moment).await,
+        Action::BreakHeld => {
+            world.links.break_held();
+            Ok(())
+        }
+        Action::Poison => world.kafka.poison(),
+        Action::Refusable => world.kafka.refusable(),
+        Action::Redeliver => world.kafka.redeliver(COPIES),
+        Action::Replay => world.kafka.redeliver(i64::MAX),
+        Action::Partitions(count) => world.kafka.grow(count).await,
+        Action::DeleteRecords => world.kafka.delete_records().await,
+        Action::RemakeTopic => world.kafka.remake().await,
+        Action::KillLoad => world.load()?.kill().await,
+        Action::StopLoad => world.load()?.stop().await,
+        Action::StartLoad => world.load()?.start_again(),
+        Action::FlashSale(orders, stock) => world.load()?.flash_sale(orders, stock).await,
+    }
+}

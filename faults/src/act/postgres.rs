@@ -1,0 +1,109 @@
+//! What is done to PostgreSQL from inside.
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{Connection, PgConnection};
+
+use crate::scenario::Action;
+use crate::world::World;
+
+/// More than PostgreSQL has.
+const SESSIONS_MAX: usize = 1_000;
+
+/// Does one thing to PostgreSQL.
+///
+/// # Errors
+/// It could not be done.
+pub(super) async fn act(world: &mut World, action: Action) -> Result<()> {
+    match action {
+        Action::KillBackend => kill_backend(world).await,
+        Action::LockHotRow => hold(world, LOCK_HOT_ROW).await,
+        Action::OpenTransaction => hold(world, OPEN_TRANSACTION).await,
+        Action::TakeSessions => take_sessions(world).await,
+        Action::EndSessions => end_sessions(world).await,
+        Action::Writable(writable) => self::writable(world, writable).await,
+        // A closed connection gives up its transaction and its locks.
+        _ => {
+            world.held.clear();
+            Ok(())
+        }
+    }
+}
+
+const LOCK_HOT_ROW: &str = "select sku from stock where sku = (select sku from stock order by sold desc limit 1) for update";
+/// The snapshot of a repeatable read is what keeps dead rows alive.
+const OPEN_TRANSACTION: &str = "select count(*)::text from orders";
+
+async fn hold(world: &mut World, statement: &'static str) -> Result<()> {
+    let mut connection = PgConnection::connect(world.stack.database_url()).await?;
+    sqlx::query("begin isolation level repeatable read").execute(&mut connection).await?;
+    sqlx::query(statement).execute(&mut connection).await?;
+    world.held.push(connection);
+    Ok(())
+}
+
+/// Sessions until PostgreSQL has no more to give.
+async fn take_sessions(world: &mut World) -> Result<()> {
+    for _ in 0..SESSIONS_MAX {
+        match PgConnection::connect(world.stack.database_url()).await {
+            Ok(connection) => world.held.push(connection),
+            Err(_refused) => break,
+        }
+    }
+    // The processors' own are now the only ones that can be had again.
+    end_sessions(world).await
+}
+
+/// Ends the sessions of the processors over one that is held, if there is one.
+async fn end_sessions(world: &mut World) -> Result<()> {
+    let mut own = match world.held.pop() {
+        Some(held) => held,
+        None => PgConnection::connect(world.stack.database_url()).await?,
+    };
+    let statement = "select pg_terminate_backend(pid) from pg_stat_activity \
+                     where application_name = 'ordermill-processor'";
+    sqlx::query(statement).execute(&mut own).await?;
+    if !world.held.is_empty() {
+        world.held.push(own);
+        // Whoever comes first has the sessions that became free.
+        while let Ok(connection) = PgConnection::connect(world.stack.database_url()).await {
+            world.held.push(connection);
+        }
+    }
+    Ok(())
+}
+
+/// As after a failover to a standby that is not promoted yet.
+async fn writable(world: &mut World, writable: bool) -> Result<()> {
+    let mut connection = PgConnection::connect(world.stack.database_url()).await?;
+    let on = if writable { "off" } else { "on" };
+    let setting = format!("alter system set default_transaction_read_only = {on}");
+    let statements = [
+        "set default_transaction_read_only = off".to_owned(),
+        setting,
+        "select pg_reload_conf()".to_owned(),
+    ];
+    for statement in statements {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    end_sessions(world).await
+}
+
+async fn kill_backend(world: &World) -> Result<()> {
+    let mut connection = PgConnection::connect(world.stack.database_url()).await?;
+    let pid: Option<i32> = sqlx::query_scalar(
+        "select pid from pg_stat_activity \
+         where backend_type = 'client backend' and datname = current_database() \
+           and application_name = 'ordermill-processor' limit 1",
+    )
+    .fetch_optional(&mut connection)
+    .await?;
+    let pid = pid.context("no processor has a connection")?;
+    send(u32::try_from(pid)?, Signal::KILL)
+}
+
+fn send(pid: u32, signal: Signal) -> Result<()> {
+    let pid = Pid::from_raw(i32::try_from(pid)?).context("no such process")?;
+    kill_process(pid, signal).context("cannot send a signal to PostgreSQL")
+}

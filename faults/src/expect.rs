@@ -1,0 +1,83 @@
+//! What must be true of a round beside clean books.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sqlx::{Connection, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use crate::kafka::FLASH_SKU;
+use crate::scenario::Program;
+use crate::world::World;
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// A program that is to end by itself does so within this time.
+const END_MAX: Duration = Duration::from_secs(60);
+
+/// Something that a scenario is to show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expect {
+    /// This metric of a program is not zero.
+    Counted(Program, &'static str),
+    /// No partition of `orders` made no progress for so many milliseconds.
+    Standstill(u64),
+    /// The flash sale reserved or sold exactly what there was.
+    SoldOut(i64),
+    /// The program ends by itself and says this. The books are not judged:
+    /// their log is not whole any more.
+    Ends(Program, &'static str),
+}
+
+/// What is wrong about it; nothing when it holds.
+///
+/// # Errors
+/// It could not be looked at.
+pub(crate) async fn check(
+    world: &mut World,
+    expect: Expect,
+    standstill: Duration,
+) -> Result<Option<String>> {
+    Ok(match expect {
+        Expect::Counted(program, name) => {
+            let value = world.squad.metric(program, name).await?;
+            (value == 0.0).then(|| format!("{name} of {program:?} is 0"))
+        }
+        Expect::Standstill(max) => {
+            let ms = standstill.as_millis();
+            (ms > max.into()).then(|| format!("a partition stood still for {ms} ms, above {max}"))
+        }
+        Expect::SoldOut(stock) => sold_out(world, stock).await?,
+        Expect::Ends(program, words) => ends(world, program, words).await,
+    })
+}
+
+async fn sold_out(world: &World, stock: i64) -> Result<Option<String>> {
+    let mut connection = PgConnection::connect(world.stack.database_url()).await?;
+    let statement = "select available, reserved + sold from stock where sku = $1";
+    let row: Option<(i64, i64)> =
+        sqlx::query_as(statement).bind(FLASH_SKU).fetch_optional(&mut connection).await?;
+    let (available, gone) = row.context("the flash sale has no stock")?;
+    let right = (available, gone) == (0, stock);
+    Ok((!right).then(|| format!("flash sale of {stock}: {available} left, {gone} gone")))
+}
+
+async fn ends(world: &mut World, program: Program, words: &str) -> Option<String> {
+    let begin = Instant::now();
+    while begin.elapsed() < END_MAX {
+        let last = world.squad.deserters();
+        if let Some(said) = last.iter().find(|said| said.contains(words)) {
+            tracing_line(said);
+            return None;
+        }
+        if !last.is_empty() {
+            return Some(format!("{program:?} ended without saying {words:?}: {last:?}"));
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+    Some(format!("{program:?} did not end within {END_MAX:?}"))
+}
+
+fn tracing_line(said: &str) {
+    let last = said.lines().last().unwrap_or_default();
+    eprintln!("     it said: {last}");
+}

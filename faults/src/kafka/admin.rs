@@ -1,0 +1,68 @@
+//! What a careless administrator does to a topic.
+
+use anyhow::{Context, Result};
+use contract::topic::PARTITIONS;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::Consumer;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::{Instant, sleep};
+
+use super::{DEADLINE, Kafka};
+
+impl Kafka {
+    /// Makes partitions of `orders` until there are so many.
+    pub(crate) async fn grow(&self, count: u16) -> Result<()> {
+        let grown = [NewPartitions::new(&self.orders, count.into())];
+        let told = self.admin()?.create_partitions(&grown, &options()).await?;
+        told.into_iter().try_for_each(|told| told.map(drop)).map_err(refused)
+    }
+
+    /// Removes every record of `orders` that is there now.
+    pub(crate) async fn delete_records(&self) -> Result<()> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(&self.orders, DEADLINE)? {
+            let (_, end) = self.consumer.fetch_watermarks(&self.orders, partition, DEADLINE)?;
+            list.add_partition_offset(&self.orders, partition, Offset::Offset(end))?;
+        }
+        self.admin()?.delete_records(&list, &options()).await.context("records stay")?;
+        Ok(())
+    }
+
+    /// Deletes `orders` and makes it anew.
+    pub(crate) async fn remake(&self) -> Result<()> {
+        let admin = self.admin()?;
+        let told = admin.delete_topics(&[&self.orders], &options()).await?;
+        told.into_iter().try_for_each(|told| told.map(drop)).map_err(refused)?;
+        let count = PARTITIONS.iter().find(|(name, _)| *name == contract::topic::ORDERS);
+        let topic = NewTopic::new(
+            &self.orders,
+            count.map_or(1, |(_, count)| *count),
+            TopicReplication::Fixed(1),
+        );
+        let begin = Instant::now();
+        loop {
+            let told = admin.create_topics([&topic], &options()).await?;
+            match told.into_iter().try_for_each(|told| told.map(drop)) {
+                // The broker is still at the deletion.
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) if begin.elapsed() < DEADLINE => {
+                    sleep(std::time::Duration::from_millis(100)).await;
+                }
+                told => return told.map_err(refused),
+            }
+        }
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        self.client.create().context("cannot make a Kafka client")
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(DEADLINE)).request_timeout(Some(DEADLINE))
+}
+
+fn refused((topic, code): (String, RDKafkaErrorCode)) -> anyhow::Error {
+    anyhow::anyhow!("the broker refuses {topic}: {code}")
+}

@@ -1,0 +1,65 @@
+//! What the harness itself does to the broker.
+
+mod admin;
+mod records;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{DefaultProducerContext, ThreadedProducer};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+/// What the names of products of a flash sale begin with.
+pub(crate) const FLASH_PREFIX: &str = "flash-";
+/// The only product of a flash sale.
+pub(crate) const FLASH_SKU: &str = "flash-00000";
+
+/// One connection to the broker.
+pub(crate) struct Kafka {
+    consumer: BaseConsumer,
+    producer: ThreadedProducer<DefaultProducerContext>,
+    /// Settings of one more client.
+    client: ClientConfig,
+    orders: String,
+    inputs: Vec<String>,
+}
+
+impl Kafka {
+    /// `inputs` are the topics whose ends count, with `orders` among them.
+    pub(crate) fn new(brokers: &str, orders: &str, stock: &str) -> Result<Self> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "500");
+        let producer = config.create().context("cannot make a Kafka producer")?;
+        let client = config.clone();
+        config.set("group.id", "faults").set("enable.auto.commit", "false");
+        let consumer = config.create().context("cannot make a Kafka consumer")?;
+        let (orders, inputs) = (orders.to_owned(), vec![orders.to_owned(), stock.to_owned()]);
+        Ok(Self { consumer, producer, client, orders, inputs })
+    }
+
+    /// The topic of orders.
+    pub(crate) fn orders(&self) -> &str {
+        &self.orders
+    }
+
+    /// Where the input partitions end.
+    pub(crate) fn ends(&self, within: Duration) -> Result<HashMap<(String, i32), i64>> {
+        let mut ends = HashMap::new();
+        for topic in &self.inputs {
+            for partition in self.partitions(topic, within)? {
+                let (_, end) = self.consumer.fetch_watermarks(topic, partition, within)?;
+                ends.insert((topic.clone(), partition), end);
+            }
+        }
+        Ok(ends)
+    }
+
+    fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<i32>> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), within)?;
+        let topic = metadata.topics().first().context("the broker does not know the topic")?;
+        Ok(topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect())
+    }
+}

@@ -1,0 +1,94 @@
+//! How a healed system comes back: its backlog, the time it takes, and its
+//! throughput afterwards.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::books;
+use crate::world::World;
+
+/// Patience beyond what any bound below allows.
+const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long the throughput is measured.
+const MEASURE: Duration = Duration::from_secs(3);
+
+/// Time that a recovery may take beside working the backlog off: a consumer's
+/// session (15 s), a claim, a connection.
+const GRACE_S: f64 = 30.0;
+/// Orders a second that a machine works off, of which 0.7 are asked for; a third
+/// of what the drain benchmark shows on two cores.
+const CAPACITY: f64 = 8_000.0;
+/// Share of the offered load that must be worked off after the recovery.
+const THROUGHPUT_MIN: f64 = 0.9;
+
+/// How a system came back.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub(crate) struct Recovery {
+    /// Seconds from the last step to a lag below half a second of load.
+    pub(crate) after_s: Option<f64>,
+    /// The highest lag on the way, in records.
+    pub(crate) lag_max: i64,
+    /// Records a second worked off afterwards.
+    pub(crate) throughput: f64,
+}
+
+impl Recovery {
+    /// What is slower than promised.
+    pub(crate) fn wrong(&self, rate: u32) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let max = GRACE_S + self.lag_max as f64 / (0.7 * CAPACITY);
+        match self.after_s {
+            Some(after) if after <= max => {}
+            Some(after) => wrong.push(format!("recovered after {after:.1} s, above {max:.1} s")),
+            None => wrong.push(format!("has not recovered within {PATIENCE:?}")),
+        }
+        let wanted = THROUGHPUT_MIN * f64::from(rate);
+        if self.throughput < wanted {
+            let got = self.throughput;
+            wrong.push(format!("works off {got:.0} records/s afterwards, below {wanted:.0}"));
+        }
+        wrong
+    }
+}
+
+/// Waits for the recovery and measures what comes after it.
+pub(crate) async fn recover(world: &World, rate: u32) -> Recovery {
+    let (healed, mut lag_max, mut after_s) = (Instant::now(), 0, None);
+    while after_s.is_none() && healed.elapsed() < PATIENCE {
+        if let Some(lag) = books::lag(&world.kafka, world.stack.database_url()).await {
+            lag_max = lag_max.max(lag);
+            if lag <= i64::from(rate / 2) {
+                after_s = Some(healed.elapsed().as_secs_f64());
+                break;
+            }
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+    Recovery { after_s, lag_max, throughput: throughput(world).await }
+}
+
+async fn throughput(world: &World) -> f64 {
+    let (begin, before) = (Instant::now(), books::done(world.stack.database_url()).await);
+    sleep(MEASURE).await;
+    let now = books::done(world.stack.database_url()).await;
+    match (before, now) {
+        (Some(before), Some(now)) => (now - before) as f64 / begin.elapsed().as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recovery_is_judged_by_its_backlog_and_its_throughput() {
+        let quick = Recovery { after_s: Some(31.0), lag_max: 8_000, throughput: 450.0 };
+        assert!(quick.wrong(500).is_empty());
+        let slow = Recovery { lag_max: 0, throughput: 449.0, ..quick };
+        assert_eq!(slow.wrong(500).len(), 2);
+        assert_eq!(Recovery { after_s: None, ..quick }.wrong(500).len(), 1);
+    }
+}
