@@ -1,5 +1,6 @@
 //! What is audited, against which receipts, and how long it may take to settle.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ pub struct Args {
         value_name = "FILE",
         num_args = 1..,
         value_delimiter = ',',
-        required_unless_present = "without_receipts"
+        required_unless_present_any = ["without_receipts", "watch"],
+        conflicts_with = "watch"
     )]
     receipts: Vec<PathBuf>,
     /// Judge without receipts; whether every acknowledged order reached the log stays open
@@ -54,9 +56,28 @@ pub struct Args {
     /// Do not wait: nothing runs any more, and work left over is a finding
     #[arg(long, env = "AUDIT_AS_IS")]
     as_is: bool,
+    /// Prove the books in steps while the system runs, until Ctrl-C or SIGTERM; what is
+    /// under way longer than the settle timeout is a finding
+    #[arg(long, env = "AUDIT_WATCH", conflicts_with_all = ["as_is", "without_receipts"])]
+    watch: bool,
+    /// How often the watch makes a step
+    #[arg(long, env = "AUDIT_INTERVAL", value_parser = duration, default_value = "2s")]
+    interval: Duration,
+    /// Admin port of the watch: /livez, /readyz, /metrics
+    #[arg(long, env = "AUDIT_ADMIN_LISTEN", default_value = "127.0.0.1:9083")]
+    admin_listen: SocketAddr,
     /// How long the processor remembers; what it noted of older records may be gone
     #[arg(long, env = "PROCESSOR_RETENTION", value_parser = duration, default_value = "8d")]
     retention: Duration,
+}
+
+/// How to watch.
+#[derive(Clone, Copy, Debug)]
+pub struct Watching {
+    /// Between two steps.
+    pub interval: Duration,
+    /// Where the admin port listens.
+    pub admin_listen: SocketAddr,
 }
 
 /// What `audit` does instead of an audit.
@@ -118,6 +139,12 @@ impl Args {
         self.json.clone()
     }
 
+    /// Whether to watch, and how.
+    pub fn watching(&self) -> Option<Watching> {
+        let (interval, admin_listen) = (self.interval, self.admin_listen);
+        self.watch.then_some(Watching { interval, admin_listen })
+    }
+
     /// The audit that is asked for.
     pub fn into_config(self) -> Config {
         let topics = self.kafka.topics();
@@ -125,7 +152,7 @@ impl Args {
             brokers: self.kafka.brokers,
             topics,
             database_url: self.database.database_url,
-            receipts: match self.without_receipts {
+            receipts: match self.without_receipts || self.watch {
                 true => Receipts::NotGiven,
                 false => Receipts::Files(self.receipts),
             },
@@ -145,6 +172,18 @@ mod tests {
 
     fn parse(line: &str) -> Result<Config, clap::Error> {
         Args::try_parse_from(line.split(' ')).map(Args::into_config)
+    }
+
+    #[test]
+    fn a_watch_needs_no_receipts() {
+        let args = Args::try_parse_from(["audit", "--watch", "--interval", "1s"]).unwrap();
+        assert_eq!(args.watching().unwrap().interval, Duration::from_secs(1));
+        assert_eq!(args.into_config().receipts, Receipts::NotGiven);
+        assert!(parse("audit --watch --as-is").is_err());
+        assert!(parse("audit --watch --receipts a.csv").is_err());
+        assert!(
+            Args::try_parse_from(["audit", "--without-receipts"]).unwrap().watching().is_none()
+        );
     }
 
     #[test]

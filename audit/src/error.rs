@@ -19,3 +19,18 @@ impl From<sqlx::Error> for CannotJudge {
         Self::because(format!("PostgreSQL: {error}"))
     }
 }
+
+/// Why one step of the watch was not made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// A server does not answer: the step is tried again.
+    Again(String),
+    /// No later step could judge either: the watch ends.
+    ForGood(CannotJudge),
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Again(format!("PostgreSQL: {error}"))
+    }
+}

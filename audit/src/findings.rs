@@ -1,7 +1,9 @@
 //! What was found: a count an invariant, and the first few places.
 
+use std::collections::HashSet;
+
 use crate::invariants::{COUNT, Invariant};
-use crate::place::Place;
+use crate::place::{Fingerprint, Place};
 
 /// So many places of one invariant are kept; the rest are counted.
 pub const SAMPLES_MAX: usize = 10;
@@ -17,22 +19,44 @@ pub struct Sample {
     pub detail: String,
 }
 
+/// So many places are remembered in order to count each once.
+const SEEN_MAX: usize = 100_000;
+
 /// Counts and samples of all invariants.
 #[derive(Debug)]
 pub struct Findings {
     counts: [u64; COUNT],
     samples: Vec<Vec<Sample>>,
+    seen: Option<HashSet<u64>>,
 }
 
 impl Default for Findings {
     fn default() -> Self {
-        Self { counts: [0; COUNT], samples: vec![Vec::new(); COUNT] }
+        Self { counts: [0; COUNT], samples: vec![Vec::new(); COUNT], seen: None }
     }
 }
 
 impl Findings {
-    /// Counts a finding; its sample is made only when it is kept.
+    /// For who looks again and again: one invariant counts once an id.
+    pub fn once() -> Self {
+        Self { seen: Some(HashSet::new()), ..Self::default() }
+    }
+
+    /// Counts a finding; its sample is made only when it is needed.
     pub fn add(&mut self, invariant: Invariant, sample: impl FnOnce() -> Sample) {
+        let Some(seen) = &mut self.seen else { return self.count_one(invariant, sample) };
+        let sample = sample();
+        let print = Fingerprint::new().number(invariant as i64).bytes(sample.id.as_bytes());
+        let known = seen.contains(&print.clone().finish());
+        if !known && seen.len() < SEEN_MAX {
+            seen.insert(print.finish());
+        }
+        if !known {
+            self.count_one(invariant, || sample);
+        }
+    }
+
+    fn count_one(&mut self, invariant: Invariant, sample: impl FnOnce() -> Sample) {
         self.counts[invariant as usize] += 1;
         let samples = &mut self.samples[invariant as usize];
         if samples.len() < SAMPLES_MAX {
@@ -59,6 +83,18 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_looks_again_counts_a_place_once() {
+        let mut findings = Findings::once();
+        let sample = |id: &str| Sample { id: id.to_owned(), place: None, detail: String::new() };
+        for id in ["a", "b", "a"] {
+            findings.add(Invariant::StockConservation, || sample(id));
+        }
+        findings.add(Invariant::StockMissing, || sample("a"));
+        assert_eq!(findings.count(Invariant::StockConservation), 2);
+        assert_eq!(findings.total(), 3);
+    }
 
     #[test]
     fn ten_places_are_kept_and_all_are_counted() {

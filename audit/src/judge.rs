@@ -167,7 +167,7 @@ impl<'a> Judge<'a> {
         self.read.stock_rows =
             tables::stock(snapshot, |row| shelves.judge(ledger, totals, row, findings)).await?;
         shelves.judge_missing(ledger, totals, findings);
-        let mut expected = totals.metrics.expected();
+        let mut expected = totals.expected(&ledger.skus);
         self.read.metric_rows = tables::metrics(snapshot, |metric, dimension, value| {
             expected.judge(metric, dimension, value, findings);
         })

@@ -30,10 +30,11 @@ pub mod quiescence;
 pub mod read;
 pub mod report;
 pub mod rules;
+pub mod watch;
 
 use std::time::Instant;
 
-pub use config::{Args, Command, Config, Progress, Receipts, Settle};
+pub use config::{Args, Command, Config, Progress, Receipts, Settle, Watching};
 pub use report::{Report, Verdict};
 
 use error::CannotJudge;

@@ -6,8 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use audit::{Args, Command, Report};
+use audit::{Args, Command, Config, Report, Watching};
 use clap::Parser;
+use service::admin::{self, Admin};
+use service::health::Health;
+use service::{shutdown, telemetry};
+use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,17 +26,40 @@ async fn main() -> ExitCode {
     if let Some(Command::Explain(order)) = args.command.take() {
         return told(audit::explain::run(&order).await);
     }
-    let json = args.json();
-    let report = audit::run(&args.into_config()).await;
+    let (json, watching) = (args.json(), args.watching());
+    let config = args.into_config();
+    let report = match watching {
+        None => audit::run(&config).await,
+        Some(watching) => match watch(&config, watching).await {
+            Ok(report) => report,
+            Err(error) => return failed(&error),
+        },
+    };
     // A reader that left early (`| head`) does not change the verdict.
     let _closed_pipe = write!(std::io::stdout().lock(), "{report}");
     match json.map_or(Ok(()), |path| write(&path, &report)) {
         Ok(()) => report.exit_code(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(COULD_NOT_JUDGE)
-        }
+        Err(error) => failed(&error),
     }
+}
+
+async fn watch(config: &Config, watching: Watching) -> anyhow::Result<Report> {
+    let stop = shutdown::on_signal()?;
+    let health = Health::default();
+    health.fail("watch", "no step was made yet");
+    let admin = Admin { health: health.clone(), metrics: telemetry::install_metrics()? };
+    let listener = admin::bind(watching.admin_listen, "/livez, /readyz and /metrics").await?;
+    let closed = CancellationToken::new();
+    let admin = tokio::spawn(admin::serve(listener, admin, closed.clone()));
+    let report = audit::watch::run(config, watching.interval, &health, &stop).await;
+    closed.cancel();
+    admin.await.context("the admin port failed")?;
+    Ok(report)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(COULD_NOT_JUDGE)
 }
 
 fn told(life: anyhow::Result<String>) -> ExitCode {
@@ -41,10 +68,7 @@ fn told(life: anyhow::Result<String>) -> ExitCode {
             let _closed_pipe = writeln!(std::io::stdout().lock(), "{life}");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(COULD_NOT_JUDGE)
-        }
+        Err(error) => failed(&error),
     }
 }
 

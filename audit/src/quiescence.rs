@@ -42,7 +42,8 @@ pub async fn view(config: &Config, log: &Log) -> Result<View, CannotJudge> {
         let extents = extents(log).await?;
         let unrest = unrest(config, &mut connection, &progress, &extents).await?;
         if unrest.is_empty() {
-            return whole(config, View { tables: connection, progress, log: extents });
+            whole_log(config, &extents)?;
+            return Ok(View { tables: connection, progress, log: extents });
         }
         if let Settle::Within(timeout) = config.settle
             && started.elapsed() >= timeout
@@ -96,13 +97,13 @@ fn behind(config: &Config, progress: &[Row], log: &[Extent]) -> Vec<String> {
 }
 
 /// A log without its beginning proves nothing.
-fn whole(config: &Config, view: View) -> Result<View, CannotJudge> {
-    let trimmed = view.log.iter().filter(|extent| extent.low > 0);
+pub fn whole_log(config: &Config, log: &[Extent]) -> Result<(), CannotJudge> {
+    let trimmed = log.iter().filter(|extent| extent.low > 0);
     let missing: Vec<_> = trimmed
         .map(|extent| {
             let (name, partition) = (extent.topic.name(&config.topics), extent.partition);
             format!("retention removed the first {} records of {name}/{partition}", extent.low)
         })
         .collect();
-    if missing.is_empty() { Ok(view) } else { Err(CannotJudge { missing }) }
+    if missing.is_empty() { Ok(()) } else { Err(CannotJudge { missing }) }
 }

@@ -11,6 +11,7 @@ use crate::config::Receipts;
 use crate::error::CannotJudge;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
+use crate::watch::Standing;
 
 /// What an audit says. Its JSON has these members.
 #[derive(Debug, Serialize)]
@@ -31,6 +32,9 @@ pub struct Report {
     pub records_per_s: f64,
     /// The most memory that the process ever had.
     pub memory_peak_bytes: u64,
+    /// How far a watch got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Standing>,
 }
 
 /// The result of an audit.
@@ -127,14 +131,24 @@ impl Report {
         receipts: &Receipts,
         topics: &Topics,
     ) -> Self {
-        let judged = |invariant: Invariant| {
-            let judged = *receipts != Receipts::NotGiven || !invariant.needs_receipts();
-            Judged {
-                name: invariant.name(),
-                meaning: invariant.meaning(),
-                count: judged.then(|| findings.count(invariant)),
-                samples: findings.samples(invariant).iter().map(|s| sample(s, topics)).collect(),
-            }
+        let blind = *receipts == Receipts::NotGiven;
+        let judged = |invariant: Invariant| !(blind && invariant.needs_receipts());
+        Self::judged_where(findings, read, times, topics, judged)
+    }
+
+    /// A report on what was found; the other invariants were not judged.
+    pub fn judged_where(
+        findings: &Findings,
+        read: Counts,
+        times: Times,
+        topics: &Topics,
+        is_judged: impl Fn(Invariant) -> bool,
+    ) -> Self {
+        let judged = |invariant: Invariant| Judged {
+            name: invariant.name(),
+            meaning: invariant.meaning(),
+            count: is_judged(invariant).then(|| findings.count(invariant)),
+            samples: findings.samples(invariant).iter().map(|s| sample(s, topics)).collect(),
         };
         let verdict = if findings.total() == 0 { Verdict::Clean } else { Verdict::Findings };
         let invariants = Invariant::all().map(judged).collect();
@@ -170,7 +184,13 @@ impl Report {
             seconds,
             records_per_s,
             memory_peak_bytes: memory_peak_bytes().unwrap_or(0),
+            watch: None,
         }
+    }
+
+    /// The report of a watch, with how far it got.
+    pub fn watched(self, standing: Standing) -> Self {
+        Self { watch: Some(standing), ..self }
     }
 
     /// The names of the invariants that are false.
@@ -190,7 +210,8 @@ impl Report {
         match self.verdict {
             Verdict::Clean if open > 0 => {
                 let judged = self.invariants.len() - open;
-                format!("audit: CLEAN, {judged} invariants hold; {open} not judged: no receipts")
+                let why = if self.watch.is_some() { "while it runs" } else { "no receipts" };
+                format!("audit: CLEAN, {judged} invariants hold; {open} not judged: {why}")
             }
             Verdict::Clean => format!("audit: CLEAN, {} invariants hold", self.invariants.len()),
             Verdict::Findings => {

@@ -54,6 +54,11 @@ impl<T: Identified> ById<T> {
         &mut self.items[number as usize]
     }
 
+    /// Puts another item in the place of one with the same id.
+    pub fn replace(&mut self, number: u32, item: T) {
+        self.items[number as usize] = item;
+    }
+
     /// All items.
     pub fn items(&self) -> &[T] {
         &self.items

@@ -6,10 +6,13 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use super::ledger::{Ask, Ledger};
 use super::totals::Totals;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
+use crate::place::Place;
 
 /// A transaction's time is its beginning. No transaction of the processor takes
 /// longer, so what began so much earlier was visible.
@@ -21,17 +24,19 @@ pub struct Causes {
     rejections: HashMap<u32, Rejection>,
 }
 
-#[derive(Debug)]
-struct Rejection {
-    sku: u32,
+/// Why one order was rejected, as its row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejection {
+    /// For want of this product.
+    pub sku: u32,
     requested: i64,
     available: i64,
     decided_us: Option<i64>,
 }
 
 /// What came in of one product: times and running totals, in order of time.
-#[derive(Default)]
-struct Arrivals {
+#[derive(Default, Debug)]
+pub struct Arrivals {
     by_time: Vec<(i64, i128)>,
     taken_out: i128,
 }
@@ -50,6 +55,11 @@ impl Causes {
         }
     }
 
+    /// All rejections, to be judged later.
+    pub fn take(&mut self) -> impl Iterator<Item = (u32, Rejection)> {
+        std::mem::take(&mut self.rejections).into_iter()
+    }
+
     /// Judges all rejections.
     pub fn judge(&self, ledger: &Ledger, totals: &Totals, findings: &mut Findings) {
         let arrivals = arrivals(ledger);
@@ -61,17 +71,24 @@ impl Causes {
                 continue;
             };
             let order = ledger.orders.get(number);
-            findings.add(Invariant::RejectedWithoutCause, || Sample {
-                id: order.id.to_string(),
-                place: Some(order.place()),
-                detail: format!("{}: {detail}", ledger.skus.name(rejection.sku)),
-            });
+            let detail = format!("{}: {detail}", ledger.skus.name(rejection.sku));
+            add(order.id, order.place(), detail, findings);
         }
     }
 }
 
+/// Notes a rejection that should not have been.
+pub fn add(id: Uuid, place: Place, detail: String, findings: &mut Findings) {
+    findings.add(Invariant::RejectedWithoutCause, || Sample {
+        id: id.to_string(),
+        place: Some(place),
+        detail,
+    });
+}
+
 impl Rejection {
-    fn fault(&self, arrivals: Option<&Arrivals>, totals: &Totals) -> Option<String> {
+    /// Why it cannot be, when all that came in and was taken until then is known.
+    pub fn fault(&self, arrivals: Option<&Arrivals>, totals: &Totals) -> Option<String> {
         let Self { requested, available, .. } = *self;
         if available >= requested {
             return Some(format!("{available} were available, {requested} requested"));
@@ -90,6 +107,17 @@ impl Rejection {
 }
 
 impl Arrivals {
+    /// Out of arrivals, each with its time in µs since 1970, and what was taken out (0 or less).
+    pub fn new(mut by_time: Vec<(i64, i128)>, taken_out: i128) -> Self {
+        by_time.sort_unstable();
+        let mut sum = 0;
+        for arrival in &mut by_time {
+            sum += arrival.1;
+            arrival.1 = sum;
+        }
+        Self { by_time, taken_out }
+    }
+
     fn certainly_before(&self, decided_us: i64) -> i128 {
         let known = |(at_us, _): &(i64, i128)| at_us + CERTAINLY_BEFORE_US <= decided_us;
         let count = self.by_time.partition_point(known);
@@ -99,7 +127,7 @@ impl Arrivals {
 }
 
 fn arrivals(ledger: &Ledger) -> HashMap<u32, Arrivals> {
-    let mut all: HashMap<u32, Arrivals> = HashMap::new();
+    let mut all: HashMap<u32, (Vec<(i64, i128)>, i128)> = HashMap::new();
     for request in ledger.requests.items().iter().filter(|request| request.refused.is_none()) {
         if let Ask::Adjust(sku, pieces) = request.ask {
             let arrivals = all.entry(sku).or_default();
@@ -107,21 +135,13 @@ fn arrivals(ledger: &Ledger) -> HashMap<u32, Arrivals> {
                 // Without its time it counts as the last one to come.
                 1.. => {
                     let at_us = request.processed_us.unwrap_or(i64::MAX - CERTAINLY_BEFORE_US);
-                    arrivals.by_time.push((at_us, i128::from(pieces)));
+                    arrivals.0.push((at_us, i128::from(pieces)));
                 }
-                _ => arrivals.taken_out += i128::from(pieces),
+                _ => arrivals.1 += i128::from(pieces),
             }
         }
     }
-    for arrivals in all.values_mut() {
-        arrivals.by_time.sort_unstable();
-        let mut sum = 0;
-        for arrival in &mut arrivals.by_time {
-            sum += arrival.1;
-            arrival.1 = sum;
-        }
-    }
-    all
+    all.into_iter().map(|(sku, (by_time, out))| (sku, Arrivals::new(by_time, out))).collect()
 }
 
 #[cfg(test)]

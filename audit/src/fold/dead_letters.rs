@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use contract::header;
 use contract::topic::Topics;
 
-use super::ledger::{Ledger, print_content};
+use super::ledger::{Ledger, Unreadable, print_content};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::{Place, Topic, of_text};
@@ -37,14 +37,12 @@ pub struct Row<'a> {
 pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
     let sample =
         |detail: String| move || Sample { id: row.code.to_owned(), place: Some(row.place), detail };
-    if !row.published {
-        findings.add(Invariant::DeadLetterUnpublished, sample("not published yet".to_owned()));
-    }
     let Some(unreadable) = ledger.unreadable.get_mut(&row.place) else {
         let detail = "no record lies there that cannot be read".to_owned();
         return findings.add(Invariant::DeadLetterUnexpected, sample(detail));
     };
     unreadable.row = Some(of_text(row.code));
+    unreadable.marked = row.published;
     if !unreadable.defects.name(row.code) {
         let detail = format!("what is wrong with the record: {}", unreadable.defects);
         findings.add(Invariant::DeadLetterContent, sample(detail));
@@ -106,7 +104,8 @@ pub fn judge_published(
     }
 }
 
-fn origin(record: &Record<'_>, topics: &Topics) -> Option<Place> {
+/// The place of the record that a record of the dead letter topic is a copy of.
+pub fn origin(record: &Record<'_>, topics: &Topics) -> Option<Place> {
     let topic = Topic::input(last_text(record, header::DLQ_TOPIC)?, topics)?;
     let partition = last_text(record, header::DLQ_PARTITION)?.parse().ok()?;
     let offset = last_text(record, header::DLQ_OFFSET)?.parse().ok()?;
@@ -135,16 +134,28 @@ pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
     let mut all: Vec<_> = ledger.unreadable.iter().collect();
     all.sort_unstable_by_key(|(place, _)| **place);
     for (place, unreadable) in all {
-        let sample = || Sample {
-            id: unreadable.key.map_or("?".to_owned(), |key| key.to_string()),
-            place: Some(*place),
-            detail: unreadable.defects.to_string(),
-        };
         if unreadable.row.is_none() && !ledger.may_be_forgotten(unreadable.logged_s) {
-            findings.add(Invariant::DeadLetterMissing, sample);
+            findings.add(Invariant::DeadLetterMissing, || sample(*place, unreadable));
         }
-        if !unreadable.published {
-            findings.add(Invariant::DlqRecordMissing, sample);
-        }
+        judge_sent(*place, unreadable, findings);
+    }
+}
+
+/// Whether an unreadable record is on the dead letter topic, and marked so.
+pub fn judge_sent(place: Place, unreadable: &Unreadable, findings: &mut Findings) {
+    if unreadable.row.is_some() && !unreadable.marked {
+        findings.add(Invariant::DeadLetterUnpublished, || sample(place, unreadable));
+    }
+    if !unreadable.published {
+        findings.add(Invariant::DlqRecordMissing, || sample(place, unreadable));
+    }
+}
+
+/// An unreadable record as a sample.
+pub fn sample(place: Place, unreadable: &Unreadable) -> Sample {
+    Sample {
+        id: unreadable.key.map_or("?".to_owned(), |key| key.to_string()),
+        place: Some(place),
+        detail: unreadable.defects.to_string(),
     }
 }

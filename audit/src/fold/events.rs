@@ -144,6 +144,16 @@ fn is_total(data: &Json<'_>, order: &Order) -> bool {
 }
 
 impl Alerts {
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
     /// Whether a product ran low cannot be replayed; what an alert says must
     /// be possible, and the same whenever it is told.
     fn judge(&mut self, ledger: &Ledger, record: &Record<'_>) -> Result<(), String> {
@@ -179,29 +189,36 @@ impl Alerts {
 /// After the last record: steps that were not told, and cancellations that do
 /// not agree with what was told of their payment.
 pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
-    for order in ledger.orders.items() {
-        let Some(status) = order.status else { continue };
-        let sample = |what: &'static str, detail: &'static str| {
-            move || Sample {
-                id: format!("{}/{what}", order.id),
-                place: Some(order.place()),
-                detail: detail.to_owned(),
-            }
-        };
-        for step in steps(status, order.told.refund) {
-            if !order.told.has(*step) {
-                findings.add(Invariant::EventMissing, sample(step.name(), "was never told"));
-            }
+    ledger.orders.items().iter().for_each(|order| judge_told(order, findings));
+}
+
+/// Whether all steps of one order were told, and agree.
+pub fn judge_told(order: &Order, findings: &mut Findings) {
+    let Some(status) = order.status else { return };
+    let sample = |what: &'static str, detail: &'static str| {
+        move || Sample {
+            id: format!("{}/{what}", order.id),
+            place: Some(order.place()),
+            detail: detail.to_owned(),
         }
-        if status != OrderStatus::Cancelled {
-            continue;
-        }
-        let told = order.told;
-        if told.has(Step::Paid) && told.has(Step::Cancelled) && !told.refund {
-            let detail = "names no refund of the payment that was told";
-            findings.add(Invariant::EventContent, sample(Step::Cancelled.name(), detail));
+    };
+    for step in steps(status, order.told.refund) {
+        if !order.told.has(*step) {
+            findings.add(Invariant::EventMissing, sample(step.name(), "was never told"));
         }
     }
+    let told = order.told;
+    let paid_back = status == OrderStatus::Cancelled && told.has(Step::Paid);
+    if paid_back && told.has(Step::Cancelled) && !told.refund {
+        let detail = "names no refund of the payment that was told";
+        findings.add(Invariant::EventContent, sample(Step::Cancelled.name(), detail));
+    }
+}
+
+/// Whether every step that the order's status stands for was told.
+pub fn all_told(order: &Order) -> bool {
+    let Some(status) = order.status else { return false };
+    steps(status, order.told.refund).iter().all(|step| order.told.has(*step))
 }
 
 /// A cancellation that names no refund came before the payment was told.

@@ -105,6 +105,8 @@ pub struct Unreadable {
     pub logged_s: u32,
     /// Fingerprint of the code in `dead_letters`, once seen.
     pub row: Option<u64>,
+    /// Whether `dead_letters` says that it was published.
+    pub marked: bool,
     /// Whether it is on the dead letter topic.
     pub published: bool,
 }
@@ -235,6 +237,7 @@ impl Ledger {
             content: print_content(record.key, record.value, record.headers.0.iter().copied()),
             logged_s: record.logged_s,
             row: None,
+            marked: false,
             published: false,
         };
         self.unreadable.insert(record.place, unreadable);
@@ -271,6 +274,18 @@ impl Ledger {
         let (place, body, logged_s) = (former.place, former.body, former.logged_s);
         self.repeat(id, place, body, logged_s);
         true
+    }
+
+    /// Forgets repetitions from other partitions.
+    pub(super) fn forget_rivals(&mut self) {
+        self.rival_orders.clear();
+        self.rival_requests.clear();
+    }
+
+    /// Whether a record at `place` repeats that event from another partition.
+    pub fn has_rival(&self, id: Uuid, place: Place) -> bool {
+        let order = self.rival_orders.iter().any(|r| r.id == id && r.place() == place);
+        order || self.rival_requests.iter().any(|r| r.id == id && r.place == place)
     }
 
     /// The body of the first record of that event.

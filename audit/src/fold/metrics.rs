@@ -21,7 +21,6 @@ pub struct Metrics {
     by_minute: HashMap<i64, i128>,
     revenue: HashMap<Code, i128>,
     revenue_by_minute: HashMap<(Code, i64), i128>,
-    products: Vec<(String, i128)>,
 }
 
 /// What should be shown: metric and dimension to value.
@@ -29,31 +28,24 @@ pub struct Metrics {
 pub struct Expected(BTreeMap<(&'static str, String), String>);
 
 impl Metrics {
-    /// Counts an order.
-    pub fn add_order(&mut self, order: &Order, status: OrderStatus) {
+    /// Counts an order with this status, or takes it out again (-1).
+    pub fn count(&mut self, order: &Order, status: OrderStatus, reason: Option<u8>, sign: i128) {
         let minute = order.created_us.div_euclid(MINUTE_US);
-        self.orders += 1;
-        self.by_status[status as usize] += 1;
-        *self.by_minute.entry(minute).or_default() += 1;
-        if let Some(reason) = order.reason {
-            self.by_reason[usize::from(reason)] += 1;
+        self.orders += sign;
+        self.by_status[status as usize] += sign;
+        *self.by_minute.entry(minute).or_default() += sign;
+        if let Some(reason) = reason {
+            self.by_reason[usize::from(reason)] += sign;
         }
         if matches!(status, OrderStatus::Paid | OrderStatus::Shipped) {
-            let total = i128::from(order.total);
+            let total = i128::from(order.total) * sign;
             *self.revenue.entry(order.currency).or_default() += total;
             *self.revenue_by_minute.entry((order.currency, minute)).or_default() += total;
         }
     }
 
-    /// Counts the pieces sold of a product.
-    pub fn add_product(&mut self, sku: &str, sold: i128) {
-        if sold != 0 {
-            self.products.push((sku.to_owned(), sold));
-        }
-    }
-
-    /// The rows that should be shown; a metric that is 0 is not.
-    pub fn expected(&self) -> Expected {
+    /// The rows that should be shown, with these pieces sold; a metric that is 0 is not.
+    pub fn expected<'a>(&self, sold: impl Iterator<Item = (&'a str, i128)>) -> Expected {
         let mut rows = BTreeMap::new();
         let mut show = |metric, dimension: String, units: i128, digits| {
             if units != 0 {
@@ -78,8 +70,8 @@ impl Metrics {
             let dimension = format!("{} {}", currency.as_str(), minute(*at));
             show("revenue_per_minute", dimension, *units, currency.digits());
         }
-        for (sku, sold) in &self.products {
-            show("top_products", sku.clone(), *sold, 0);
+        for (sku, sold) in sold {
+            show("top_products", sku.to_owned(), sold, 0);
         }
         Expected(rows)
     }

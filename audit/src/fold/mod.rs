@@ -4,6 +4,7 @@
 
 pub mod by_id;
 pub mod causes;
+pub mod compact;
 pub mod dead_letters;
 pub mod events;
 pub mod ledger;

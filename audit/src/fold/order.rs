@@ -170,6 +170,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// Everything has been told, as far as anybody remembers.
+    pub fn everything() -> Self {
+        Self { steps: u8::MAX, ..Self::default() }
+    }
+
     /// Whether this step has been told.
     pub fn has(self, step: Step) -> bool {
         self.steps & 1 << step as u8 != 0

@@ -7,10 +7,11 @@ use uuid::Uuid;
 use super::causes::Causes;
 use super::ledger::{Ledger, print_texts};
 use super::lines::print_line;
-use super::order::{Order, reason};
+use super::order::{Order, Told, reason};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
-use crate::place::{Fingerprint, Place, of_text};
+use crate::place::{BodyHash, Fingerprint, Place, of_text};
+use crate::rules::money::Code;
 
 /// A row.
 #[derive(Debug)]
@@ -77,9 +78,6 @@ pub fn judge(ledger: &mut Ledger, causes: &mut Causes, row: &Row<'_>, findings: 
         return findings.add(Invariant::StatusReason, sample(detail));
     };
     ledger.orders.get_mut(number).status = Some(status);
-    if status == OrderStatus::Reserved {
-        findings.add(Invariant::NotTerminal, sample("still RESERVED".to_owned()));
-    }
     if let Err(detail) = explain(ledger, causes, number, row) {
         findings.add(Invariant::StatusReason, sample(detail));
     }
@@ -105,10 +103,41 @@ fn differences(order: &Order, row: &Row<'_>) -> Option<String> {
 
 fn print_of_lines(json: &str) -> Option<u64> {
     let lines: Vec<LineDoc<'_>> = serde_json::from_str(json).ok()?;
+    Some(print_of(&lines))
+}
+
+fn print_of(lines: &[LineDoc<'_>]) -> u64 {
     let print = lines.iter().fold(Fingerprint::new(), |print, line| {
         print_line(print, &line.sku, line.quantity, line.price_minor)
     });
-    Some(print.finish())
+    print.finish()
+}
+
+/// Takes an order that was judged before and forgotten since from its row;
+/// `None` when the row cannot be read.
+pub fn recall(ledger: &mut Ledger, row: &Row<'_>, body: BodyHash) -> Option<Order> {
+    let lines: Vec<LineDoc<'_>> = serde_json::from_str(row.lines).ok()?;
+    let pieces: Vec<_> =
+        lines.iter().map(|line| (ledger.skus.number(&line.sku), line.quantity)).collect();
+    Some(Order {
+        id: row.order_id,
+        body,
+        partition: row.source.partition,
+        offset: row.source.offset,
+        created_us: row.created_us,
+        logged_s: 0,
+        total: row.total_minor,
+        currency: Code::parse(row.currency)?,
+        customer: of_text(row.customer_id),
+        lines: print_of(&lines),
+        lines_at: ledger.lines.add(pieces.into_iter()),
+        status: None,
+        reason: None,
+        detail: 0,
+        payment: None,
+        processed: false,
+        told: Told::everything(),
+    })
 }
 
 /// Checks that reason and shipment fit the status, and keeps what they say.
@@ -182,13 +211,24 @@ fn read<'a, T: Deserialize<'a>>(json: Option<&'a str>, what: &str) -> Result<Opt
     json.map(parse).transpose()
 }
 
-/// After the last row: orders without one.
+/// After the last row: orders without one, or without an end.
 pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
-    for order in ledger.orders.items().iter().filter(|order| order.status.is_none()) {
-        findings.add(Invariant::OrderMissing, || Sample {
-            id: order.id.to_string(),
-            place: Some(order.place()),
-            detail: format!("a valid order of {} without a row", order.currency.as_str()),
-        });
-    }
+    ledger.orders.items().iter().for_each(|order| judge_end(order, findings));
+}
+
+/// Whether an order has a row and a final status.
+pub fn judge_end(order: &Order, findings: &mut Findings) {
+    let (invariant, detail) = match order.status {
+        None => {
+            let detail = format!("a valid order of {} without a row", order.currency.as_str());
+            (Invariant::OrderMissing, detail)
+        }
+        Some(OrderStatus::Reserved) => (Invariant::NotTerminal, "still RESERVED".to_owned()),
+        Some(_) => return,
+    };
+    findings.add(invariant, || Sample {
+        id: order.id.to_string(),
+        place: Some(order.place()),
+        detail,
+    });
 }

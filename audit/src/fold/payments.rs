@@ -35,9 +35,6 @@ pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
         move || Sample { id: row.order_id.to_string(), place: Some(place), detail }
     };
     let payment = Payment::parse(row.status);
-    if payment == Some(Payment::RefundPending) {
-        findings.add(Invariant::RefundPending, sample("REFUND_PENDING".to_owned()));
-    }
     if row.amount_minor != order.total || row.currency != order.currency.as_str() {
         let (amount, currency) = (order.total, order.currency.as_str());
         let detail = format!("{} {} for {amount} {currency}", row.amount_minor, row.currency);
@@ -73,17 +70,30 @@ fn misfit(order: &Order, payment: Option<Payment>, row: &Row<'_>) -> Option<Stri
     (!explained).then(|| format!("declined for {word}, the order says otherwise"))
 }
 
-/// After the last row: orders whose payment is not there.
+/// After the last row: orders whose payment is not there, or not at its end.
 pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
-    use OrderStatus::{Cancelled, Paid, PaymentFailed, Shipped};
-    for order in ledger.orders.items() {
-        let needs = matches!(order.status, Some(Paid | Shipped | PaymentFailed | Cancelled));
-        if needs && order.payment.is_none() {
-            findings.add(Invariant::PaymentMissing, || Sample {
-                id: order.id.to_string(),
-                place: Some(order.place()),
-                detail: format!("{} without a payment", order.status.map_or("", |s| s.as_str())),
-            });
+    ledger.orders.items().iter().for_each(|order| judge_end(order, findings));
+}
+
+/// Whether an order has the payment that it needs, and nothing is to be paid back.
+pub fn judge_end(order: &Order, findings: &mut Findings) {
+    let (invariant, detail) = match order.payment {
+        None if needs_payment(order) => {
+            let status = order.status.map_or("", |status| status.as_str());
+            (Invariant::PaymentMissing, format!("{status} without a payment"))
         }
-    }
+        Some(Payment::RefundPending) => (Invariant::RefundPending, "REFUND_PENDING".to_owned()),
+        _ => return,
+    };
+    findings.add(invariant, || Sample {
+        id: order.id.to_string(),
+        place: Some(order.place()),
+        detail,
+    });
+}
+
+/// Whether orders with its status have a payment.
+pub fn needs_payment(order: &Order) -> bool {
+    use OrderStatus::{Cancelled, Paid, PaymentFailed, Shipped};
+    matches!(order.status, Some(Paid | Shipped | PaymentFailed | Cancelled))
 }

@@ -74,13 +74,18 @@ pub fn judge_missing(ledger: &Ledger, findings: &mut Findings) {
     let requests = requests.map(|request| (request.id, request.place, request.logged_s));
     for (id, place, logged_s) in orders.chain(requests) {
         if !ledger.may_be_forgotten(logged_s) {
-            findings.add(Invariant::ProcessedEventMissing, || Sample {
-                id: id.to_string(),
-                place: Some(place),
-                detail: "the record left no trace in processed_events".to_owned(),
-            });
+            add_missing(id, place, findings);
         }
     }
+}
+
+/// Notes that the event has no row.
+pub fn add_missing(id: Uuid, place: Place, findings: &mut Findings) {
+    findings.add(Invariant::ProcessedEventMissing, || Sample {
+        id: id.to_string(),
+        place: Some(place),
+        detail: "the record left no trace in processed_events".to_owned(),
+    });
 }
 
 impl Epochs {

@@ -14,11 +14,17 @@ use crate::invariants::Invariant;
 
 /// Judges all requests, after orders and refused events were read.
 pub fn judge(ledger: &Ledger, findings: &mut Findings) {
+    judge_where(ledger, |_| true, findings);
+}
+
+/// The same, but leaves out orders whose earlier requests are not known.
+pub fn judge_where(ledger: &Ledger, whole: impl Fn(u32) -> bool, findings: &mut Findings) {
     let mut of_orders = Vec::new();
     for (number, request) in ledger.requests.items().iter().enumerate() {
         let (Ask::Cancel(id, _) | Ask::Ship(id, _)) = request.ask else { continue };
         match ledger.orders.find(id) {
-            Some(order) => of_orders.push((order, request.place, number)),
+            Some(order) if whole(order) => of_orders.push((order, request.place, number)),
+            Some(_) => {}
             None if request.refused == Some(Refusal::UnknownOrder) => {}
             None if forgotten(ledger, request) => {}
             None => {
@@ -31,7 +37,23 @@ pub fn judge(ledger: &Ledger, findings: &mut Findings) {
         let requests: Vec<_> = group.iter().map(|r| &ledger.requests.items()[r.2]).collect();
         judge_order(ledger, ledger.orders.get(group[0].0), &requests, findings);
     }
-    judge_uncaused(ledger, &of_orders, findings);
+    judge_uncaused(ledger, &of_orders, whole, findings);
+}
+
+/// Judges a request of an order whose earlier requests are not known.
+pub fn judge_alone(order: &Order, request: &Request, findings: &mut Findings) {
+    use OrderStatus::{Paid, Reserved};
+    let Some(status) = order.status else { return };
+    let detail = match request.refused {
+        None if caused(request, order) => return,
+        None => format!("neither refused nor the cause of {status}"),
+        Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
+        Some(_) if matches!(request.ask, Ask::Cancel(..)) && matches!(status, Reserved | Paid) => {
+            format!("refused, but the order was not final before; it is {status}")
+        }
+        Some(_) => return,
+    };
+    add(findings, missing_or_wrong(request), request, &detail);
 }
 
 /// The requests of one order, in the order of their offsets.
@@ -100,6 +122,7 @@ fn had_to_succeed(request: &Request, status: OrderStatus) -> bool {
 fn judge_uncaused(
     ledger: &Ledger,
     of_orders: &[(u32, crate::place::Place, usize)],
+    whole: impl Fn(u32) -> bool,
     findings: &mut Findings,
 ) {
     let caused = |number: u32, status: OrderStatus| {
@@ -113,7 +136,7 @@ fn judge_uncaused(
         let Some(status @ (OrderStatus::Cancelled | OrderStatus::Shipped)) = order.status else {
             continue;
         };
-        if !caused(number, status) {
+        if whole(number) && !caused(number, status) {
             findings.add(Invariant::StatusWithoutRequest, || Sample {
                 id: order.id.to_string(),
                 place: Some(order.place()),

@@ -2,14 +2,16 @@
 
 use contract::OrderStatus;
 
-use super::ledger::{Ask, Ledger};
-use super::metrics::Metrics;
+use super::by_id::Names;
+use super::ledger::{Ask, Ledger, Request};
+use super::metrics::{Expected, Metrics};
+use super::order::Order;
 
 /// The sums.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Totals {
     pieces: Vec<Pieces>,
-    /// What `sales_metrics` should show.
+    /// Counts and money.
     pub metrics: Metrics,
 }
 
@@ -33,39 +35,75 @@ pub struct Pieces {
 impl Totals {
     /// Adds up, after orders, payments and refused events were read.
     pub fn of(ledger: &Ledger) -> Self {
-        let mut pieces = vec![Pieces::default(); ledger.skus.len()];
-        for request in ledger.requests.items().iter().filter(|request| request.refused.is_none()) {
-            if let Ask::Adjust(sku, quantity) = request.ask {
-                let pieces = &mut pieces[sku as usize];
-                pieces.received += i128::from(quantity);
-                pieces.stocked = true;
-                if quantity < 0 && ledger.may_be_forgotten(request.logged_s) {
-                    pieces.doubtful += i128::from(quantity);
-                }
-            }
+        let mut totals = Self::default();
+        for request in ledger.requests.items() {
+            totals.adjust(request, ledger.may_be_forgotten(request.logged_s));
         }
-        let mut metrics = Metrics::default();
         for order in ledger.orders.items() {
             let Some(status) = order.status else { continue };
-            metrics.add_order(order, status);
-            if status == OrderStatus::Rejected {
-                continue;
-            }
-            let sold = matches!(status, OrderStatus::Paid | OrderStatus::Shipped);
-            for (sku, quantity) in ledger.lines.of(order.lines_at) {
-                let pieces = &mut pieces[sku as usize];
-                pieces.taken += i128::from(quantity);
-                if sold {
-                    pieces.sold += i128::from(quantity);
-                } else if status == OrderStatus::Reserved {
-                    pieces.reserved += i128::from(quantity);
-                }
+            totals.count(order, status, order.reason, 1);
+            totals.take(ledger, order, status);
+        }
+        totals
+    }
+
+    /// Adds an adjustment, unless it was refused; its refusal may be forgotten.
+    pub fn adjust(&mut self, request: &Request, forgettable: bool) {
+        let Ask::Adjust(sku, quantity) = request.ask else { return };
+        if request.refused.is_some() {
+            return;
+        }
+        let pieces = self.pieces_mut(sku);
+        pieces.received += i128::from(quantity);
+        pieces.stocked = true;
+        if quantity < 0 && forgettable {
+            pieces.doubtful += i128::from(quantity);
+        }
+    }
+
+    /// Counts an order with this status in the metrics, or takes it out again (-1).
+    pub fn count(&mut self, order: &Order, status: OrderStatus, reason: Option<u8>, sign: i128) {
+        self.metrics.count(order, status, reason, sign);
+    }
+
+    /// Adds the pieces of an order that had none counted before.
+    pub fn take(&mut self, ledger: &Ledger, order: &Order, status: OrderStatus) {
+        if status == OrderStatus::Rejected {
+            return;
+        }
+        for (sku, quantity) in ledger.lines.of(order.lines_at) {
+            self.pieces_mut(sku).taken += i128::from(quantity);
+        }
+        self.hold(ledger, order, status, 1);
+    }
+
+    /// Adds the pieces that an order with this status holds, or takes them away (-1).
+    pub fn hold(&mut self, ledger: &Ledger, order: &Order, status: OrderStatus, sign: i128) {
+        use OrderStatus::{Paid, Reserved, Shipped};
+        for (sku, quantity) in ledger.lines.of(order.lines_at) {
+            let quantity = i128::from(quantity) * sign;
+            let pieces = self.pieces_mut(sku);
+            match status {
+                Paid | Shipped => pieces.sold += quantity,
+                Reserved => pieces.reserved += quantity,
+                OrderStatus::Rejected | OrderStatus::PaymentFailed | OrderStatus::Cancelled => {}
             }
         }
-        for (sku, pieces) in (0..).zip(&pieces) {
-            metrics.add_product(ledger.skus.name(sku), pieces.sold);
+    }
+
+    /// What `sales_metrics` should show.
+    pub fn expected(&self, skus: &Names) -> Expected {
+        let sold = (0..).zip(&self.pieces).map(|(sku, pieces)| (skus.name(sku), pieces.sold));
+        self.metrics.expected(sold)
+    }
+
+    /// The pieces of a product, to be changed.
+    pub fn pieces_mut(&mut self, sku: u32) -> &mut Pieces {
+        let sku = sku as usize;
+        if self.pieces.len() <= sku {
+            self.pieces.resize(sku + 1, Pieces::default());
         }
-        Self { pieces, metrics }
+        &mut self.pieces[sku]
     }
 
     /// The pieces of a product.

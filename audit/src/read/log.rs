@@ -189,7 +189,7 @@ impl Lanes {
     }
 }
 
-fn hole(name: &str, partition: i32, from: i64, to: i64) -> CannotJudge {
+pub(super) fn hole(name: &str, partition: i32, from: i64, to: i64) -> CannotJudge {
     let last = to - 1;
     CannotJudge::because(format!(
         "offsets {from} to {last} of {name}/{partition} are not in the log \

@@ -6,3 +6,5 @@ pub mod receipts;
 pub mod record;
 pub mod snapshot;
 pub mod tables;
+pub mod tail;
+pub mod window;

@@ -25,14 +25,14 @@ pub async fn connect(url: &str) -> Result<PgConnection, CannotJudge> {
 }
 
 /// Begins a view: it is of the moment of the first statement that follows.
-pub async fn begin(connection: &mut PgConnection) -> Result<(), CannotJudge> {
+pub async fn begin(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let sql = "begin isolation level repeatable read read only";
     sqlx::raw_sql(sql).execute(connection).await?;
     Ok(())
 }
 
 /// Lets go of the view.
-pub async fn end(connection: &mut PgConnection) -> Result<(), CannotJudge> {
+pub async fn end(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("rollback").execute(connection).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The tables, each as a stream of rows out of one snapshot.
 
+use std::time::Duration;
+
 use contract::topic::Topics;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow, PgTypeInfo, PgValueRef};
@@ -12,7 +14,7 @@ use crate::place::{Place, Topic};
 type Read = Result<u64, sqlx::Error>;
 
 /// A time, in microseconds since 1970.
-struct Micros(i64);
+pub(super) struct Micros(pub(super) i64);
 
 /// PostgreSQL counts from the year 2000.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -179,6 +181,16 @@ pub async fn outbox(snapshot: &mut PgConnection, mut visit: impl FnMut(i64, &str
     .await
 }
 
+/// Reads rows of `outbox` that are older: id, and topic and partition of the input.
+pub async fn outbox_before(
+    snapshot: &mut PgConnection,
+    age: Duration,
+) -> Result<Vec<(i64, String, i32)>, sqlx::Error> {
+    const SQL: &str = "select id, topic, partition from outbox \
+        where created_at < now() - make_interval(secs => $1) limit 1000";
+    sqlx::query_as(SQL).bind(age.as_secs_f64()).fetch_all(snapshot).await
+}
+
 /// Reads `partition_progress` of the audited topics.
 pub async fn progress(
     snapshot: &mut PgConnection,
@@ -212,7 +224,7 @@ async fn stream(
 }
 
 /// Topic, partition and offset of the first three columns.
-fn place(row: &PgRow, topics: &Topics) -> Result<Option<Place>, sqlx::Error> {
+pub(super) fn place(row: &PgRow, topics: &Topics) -> Result<Option<Place>, sqlx::Error> {
     let (partition, offset) = (row.try_get(1)?, row.try_get(2)?);
     let topic = Topic::input(row.try_get(0)?, topics);
     Ok(topic.map(|topic| Place { topic, partition, offset }))

@@ -12,4 +12,4 @@ mod request;
 
 pub use defects::{Defect, Defects};
 pub use id::{id_of, is_id};
-pub use record::{Headers, Meaning, Record, read};
+pub use record::{Headers, Meaning, OwnedRecord, Record, read};

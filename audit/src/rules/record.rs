@@ -31,6 +31,46 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
+/// A record that is kept.
+#[derive(Clone, Debug)]
+pub struct OwnedRecord {
+    /// Where it lies.
+    pub place: Place,
+    logged_s: u32,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Record<'_> {
+    /// A copy.
+    pub fn to_owned(&self) -> OwnedRecord {
+        let header =
+            |(name, value): &(&str, Option<&[u8]>)| ((*name).to_owned(), value.map(<[u8]>::to_vec));
+        OwnedRecord {
+            place: self.place,
+            logged_s: self.logged_s,
+            key: self.key.map(<[u8]>::to_vec),
+            value: self.value.map(<[u8]>::to_vec),
+            headers: self.headers.0.iter().map(header).collect(),
+        }
+    }
+}
+
+impl OwnedRecord {
+    /// The record.
+    pub fn as_record(&self) -> Record<'_> {
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+        Record {
+            place: self.place,
+            logged_s: self.logged_s,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: Headers(headers.collect()),
+        }
+    }
+}
+
 /// The headers of a record: name and value, in order. One whose name is not
 /// UTF-8 cannot be read and is not among them.
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@ mod planted_receipts;
 mod planted_tables;
 mod planted_topics;
 mod unjudged;
+mod watched;
 mod world;
 
 use std::collections::BTreeSet;

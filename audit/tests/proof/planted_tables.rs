@@ -5,7 +5,7 @@ use crate::world::{self, World};
 use audit::{Config, Verdict};
 
 /// What is planted, by which SQL, and the invariants that must be false.
-type Planted = (&'static str, &'static str, &'static [&'static str]);
+pub type Planted = (&'static str, &'static str, &'static [&'static str]);
 
 /// `{n}` stands for the id of order n.
 const IN_TABLES: &[Planted] = &[
@@ -317,8 +317,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     IN_TABLES.iter().flat_map(|(.., names)| names.iter().copied())
 }
 
+/// Everything that is planted.
+pub fn all() -> &'static [Planted] {
+    IN_TABLES
+}
+
 /// Puts ids where `{n}` stands.
-fn with_ids(sql: &str) -> String {
+pub fn with_ids(sql: &str) -> String {
     let mut sql = sql.to_owned();
     for number in (1..=10).chain(100..120) {
         sql = sql.replace(&format!("{{{number}}}"), &format!("'{}'::uuid", world::id(number)));

@@ -1,0 +1,259 @@
+//! `audit --watch`: the same proof in steps, while the system runs.
+//!
+//! Progress through the log is a row in the same transaction as the effects. So
+//! in any snapshot the tables are exactly the fold of the log up to the progress
+//! that the same snapshot shows: nothing has to stand still to be compared. A step
+//! reads the log up to there ([`step`]), the rows of just that part and of what
+//! was under way before, and compares ([`books`], [`rows`], [`close`], [`sums`]).
+//! What may only be late is a finding after a deadline; what the snapshot rules
+//! out is one at once.
+//!
+//! Kept are running sums by product, minute and partition, what is under way, and
+//! the last few thousand orders. An order that was proved is forgotten; when
+//! something is asked of it later, it is taken from its row again.
+//!
+//! Not judged: rows that were altered after they were proved, unless something is
+//! asked of them again or a sum shows it; payments and processed events of ids
+//! that are nowhere in the log. That is left to the audit at rest.
+
+mod asks;
+mod books;
+mod close;
+pub mod metrics;
+mod rows;
+mod standing;
+mod step;
+mod sums;
+mod told;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use service::health::Health;
+use sqlx::postgres::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+pub use books::Books;
+pub use standing::{Standing, Watermark};
+
+use crate::config::{Config, Settle};
+use crate::error::{CannotJudge, Trouble};
+use crate::invariants::Invariant;
+use crate::place::Topic;
+use crate::progress::tell;
+use crate::read::log::Log;
+use crate::read::tail::Tail;
+use crate::read::{snapshot, window};
+use crate::report::{Counts, Report, Times};
+
+/// Comparing the sums takes at most one part in so many of the time.
+const SUMS_SHARE: u32 = 50;
+/// A line on the terminal so often.
+const TELL_INTERVAL: Duration = Duration::from_secs(5);
+/// After a step that a server did not let happen.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const TOPICS: [Topic; 4] = [Topic::Orders, Topic::Stock, Topic::Events, Topic::DeadLetters];
+
+/// A watch in progress.
+pub struct Watch {
+    config: Config,
+    books: Books,
+    tail: Option<Tail>,
+    database: Option<PgConnection>,
+    sums_due: Instant,
+    standing: Standing,
+    read: Counts,
+}
+
+impl Watch {
+    /// Looks where the log begins; nothing is read yet.
+    pub async fn open(config: &Config) -> Result<Self, CannotJudge> {
+        let log = Log::new(&config.brokers, &config.topics, config.progress);
+        let extents = tokio::task::spawn_blocking(move || log.extents(&TOPICS))
+            .await
+            .map_err(|error| CannotJudge::because(format!("asking Kafka failed: {error}")))??;
+        crate::quiescence::whole_log(config, &extents)?;
+        let inputs = extents.iter().filter(|e| matches!(e.topic, Topic::Orders | Topic::Stock));
+        let lanes = inputs.map(|extent| ((extent.topic, extent.partition), extent.low));
+        let kept_since_s = now_s().saturating_sub(seconds(config.retention));
+        let books = Books::new(lanes, kept_since_s, seconds(patience(config)));
+        let tail = Tail::open(&config.brokers, &config.topics, &extents).map_err(for_good)?;
+        let mut watch = Self {
+            config: config.clone(),
+            books,
+            tail: Some(tail),
+            database: None,
+            sums_due: Instant::now(),
+            standing: Standing::default(),
+            read: Counts::default(),
+        };
+        watch.database = Some(watch.connect().await?);
+        Ok(watch)
+    }
+
+    /// Makes one step; says whether it reached the level of the tables.
+    pub async fn step(&mut self) -> Result<bool, Trouble> {
+        let began = Instant::now();
+        let began_us = now_us();
+        let ends = self.tail.as_ref().ok_or_else(not_open)?.extents()?;
+        let stepped = self.step_once(&ends).await?;
+        let standing = Standing::of(&self.books, &self.config.topics, &ends, began_us, now_us());
+        if stepped.sums {
+            self.standing = standing;
+        } else {
+            // Not proved further, but what was found was found.
+            let Standing { proved_orders, late, findings, .. } = standing;
+            let whole = self.standing.whole && stepped.level;
+            let before = std::mem::take(&mut self.standing);
+            self.standing = Standing { proved_orders, late, findings, whole, ..before };
+        }
+        metrics::show(&self.standing, &self.books.findings);
+        metrics::step(began.elapsed().as_secs_f64(), self.books.retained());
+        Ok(stepped.level)
+    }
+
+    /// How far the books are proved.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// What the watch knows.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The verdict so far.
+    pub fn report(&self, seconds: f64) -> Report {
+        let times = Times { waited_seconds: 0.0, seconds };
+        let judged = |invariant: Invariant| {
+            !invariant.needs_receipts() && invariant != Invariant::PaymentWithoutOrder
+        };
+        let (findings, topics) = (&self.books.findings, &self.config.topics);
+        let report = Report::judged_where(findings, self.read, times, topics, judged);
+        report.watched(self.standing.clone())
+    }
+
+    fn patience(&self) -> Duration {
+        patience(&self.config)
+    }
+
+    async fn database(&mut self) -> Result<PgConnection, Trouble> {
+        match self.database.take() {
+            Some(connection) => Ok(connection),
+            None => self.connect().await.map_err(|why| Trouble::Again(why.missing.join("; "))),
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, CannotJudge> {
+        let mut connection = snapshot::connect(&self.config.database_url).await?;
+        window::prepare(&mut connection).await?;
+        Ok(connection)
+    }
+}
+
+/// Watches until `stop`; a step is made every `interval`. Whatever goes wrong
+/// is in the report, as a verdict that is not clean.
+pub async fn run(
+    config: &Config,
+    interval: Duration,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Report {
+    let began = Instant::now();
+    let mut watch = match Watch::open(config).await {
+        Ok(watch) => watch,
+        Err(why) => return Report::unjudged(why, Counts::default(), Times::default()),
+    };
+    match follow(&mut watch, interval, health, stop).await {
+        Ok(()) => watch.report(began.elapsed().as_secs_f64()),
+        Err(why) => Report::unjudged(why, watch.read, Times::default()),
+    }
+}
+
+async fn follow(
+    watch: &mut Watch,
+    interval: Duration,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<(), CannotJudge> {
+    let mut told = Told { at: None, findings: 0 };
+    loop {
+        // The last step begins after the signal, and sees all that came before it.
+        let last = stop.is_cancelled();
+        let began = Instant::now();
+        let pause = match watch.step().await {
+            Ok(true) => {
+                health.pass("watch");
+                told.tell(watch);
+                // A step that takes long must not take all the time.
+                interval.saturating_sub(began.elapsed()).max(began.elapsed())
+            }
+            Ok(false) => {
+                told.tell(watch);
+                Duration::ZERO
+            }
+            Err(Trouble::ForGood(why)) => return Err(why),
+            Err(Trouble::Again(why)) => {
+                metrics::retry();
+                health.fail("watch", why.clone());
+                tell(watch.config.progress, &format!("trying again: {why}"));
+                RETRY_PAUSE
+            }
+        };
+        if last {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// What was said last.
+struct Told {
+    at: Option<Instant>,
+    findings: u64,
+}
+
+impl Told {
+    fn tell(&mut self, watch: &Watch) {
+        let standing = watch.standing();
+        let due = self.at.is_none_or(|at| at.elapsed() >= TELL_INTERVAL);
+        if due || standing.findings > self.findings {
+            self.at = Some(Instant::now());
+            self.findings = standing.findings;
+            tell(watch.config.progress, &standing.to_string());
+        }
+    }
+}
+
+fn patience(config: &Config) -> Duration {
+    match config.settle {
+        Settle::Within(patience) => patience,
+        Settle::AsIs => Duration::ZERO,
+    }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn now_s() -> u32 {
+    u32::try_from(now_us() / 1_000_000).unwrap_or(u32::MAX)
+}
+
+fn not_open() -> Trouble {
+    Trouble::Again("the log is not open".to_owned())
+}
+
+fn for_good(trouble: Trouble) -> CannotJudge {
+    match trouble {
+        Trouble::Again(why) => CannotJudge::because(why),
+        Trouble::ForGood(why) => why,
+    }
+}

@@ -1,0 +1,203 @@
+//! The rows of one step, judged by the same code as in an audit at rest, and
+//! counted into the sums. Pure.
+
+use contract::OrderStatus;
+use uuid::Uuid;
+
+use super::asks::target;
+use super::books::Books;
+use crate::fold::ledger::Repeat;
+use crate::fold::{orders, payments, processed};
+use crate::read::window::Found;
+
+impl Books {
+    /// Before the rows: forgets what is asked again.
+    pub fn begin(&mut self) {
+        for (carried, number) in self.carried.iter_mut().zip(0..) {
+            if !carried.again {
+                continue;
+            }
+            let order = self.ledger.orders.get_mut(number);
+            (order.status, order.reason, order.payment) = (None, None, None);
+            order.processed = false;
+        }
+    }
+
+    /// A row found by the place of its record.
+    pub fn row(&mut self, found: &Found<'_>) {
+        let Self { ledger, causes, findings, epochs, .. } = self;
+        if let Some(row) = &found.order {
+            let known = ledger.orders.find(row.order_id);
+            let doubled = known.is_some_and(|n| ledger.orders.get(n).status.is_some());
+            orders::judge(ledger, causes, row, findings);
+            if doubled {
+                return;
+            }
+        }
+        if ledger.orders.find(found.id).is_none() && ledger.requests.find(found.id).is_none() {
+            return;
+        }
+        if let Some(row) = &found.payment {
+            payments::judge(ledger, row, findings);
+        }
+        if let Some(row) = &found.processed {
+            epochs.note(row.place, row.epoch);
+            processed::judge(ledger, causes, row, findings);
+        }
+    }
+
+    /// What was found by an id.
+    pub fn row_by_id(&mut self, found: &Found<'_>) {
+        if let Some(number) = self.ledger.orders.find(found.id) {
+            self.recall_repeated(number, found);
+        } else if let Some(number) = self.ledger.requests.find(found.id) {
+            self.pass_repeated(number, found);
+        } else {
+            self.recall_target(found);
+        }
+        self.row(found);
+    }
+
+    /// A record may repeat an order that was proved and forgotten: then the
+    /// tables have the place and body of the first record, judged long ago.
+    fn recall_repeated(&mut self, number: u32, found: &Found<'_>) {
+        let Some(processed) = &found.processed else { return };
+        let order = self.ledger.orders.get(number);
+        let (place, body, logged_s) = (order.place(), order.body, order.logged_s);
+        if place == processed.place || self.ledger.has_rival(found.id, processed.place) {
+            return;
+        }
+        let Some(row) = found.order.as_ref().filter(|row| row.source == processed.place) else {
+            return;
+        };
+        let Some(first) = orders::recall(&mut self.ledger, row, processed.body) else { return };
+        let past = self.is_past(processed.place);
+        self.ledger.orders.replace(number, first);
+        let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
+        self.ledger.repeats.insert(place, repeat);
+        let carried = &mut self.carried[number as usize];
+        carried.recalled = true;
+        carried.counted = OrderStatus::parse(row.status).filter(|_| past).map(|s| (s, None));
+    }
+
+    /// The same for a request: what came of the first one is known no more.
+    fn pass_repeated(&mut self, number: u32, found: &Found<'_>) {
+        let Some(processed) = &found.processed else { return };
+        let request = self.ledger.requests.get_mut(number);
+        if request.place == processed.place {
+            return;
+        }
+        if self.ledger.has_rival(found.id, processed.place) {
+            return;
+        }
+        let request = self.ledger.requests.get_mut(number);
+        let (place, body, logged_s) = (request.place, request.body, request.logged_s);
+        (request.place, request.body) = (processed.place, processed.body);
+        let target = target(request).and_then(|id| self.ledger.orders.find(id));
+        if let Some(order) = target {
+            self.carried[order as usize].recalled = true;
+        }
+        self.repeated.push(number);
+        let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
+        self.ledger.repeats.insert(place, repeat);
+    }
+
+    /// An order that was forgotten, and that something is asked of now.
+    fn recall_target(&mut self, found: &Found<'_>) {
+        let (Some(row), Some(processed)) = (&found.order, &found.processed) else { return };
+        if !self.is_past(processed.place) {
+            return;
+        }
+        let Some(order) = orders::recall(&mut self.ledger, row, processed.body) else { return };
+        let number = self.ledger.orders.add(order);
+        self.carry();
+        let carried = &mut self.carried[number as usize];
+        carried.recalled = true;
+        carried.again = true;
+        // Its status before is found out when the refusals are known.
+        carried.counted = OrderStatus::parse(row.status).map(|status| (status, None));
+    }
+
+    /// After all rows: counts what changed, and notes what is missing.
+    pub fn account(&mut self) {
+        for number in 0..self.carried.len() {
+            let again = std::mem::take(&mut self.carried[number].again);
+            if again || number >= self.new.0 {
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                self.account_order(number);
+            }
+        }
+        for number in self.new.1..self.ledger.requests.items().len() {
+            self.account_request(number);
+        }
+        let rejected: Vec<_> = self.causes.take().collect();
+        for (number, rejection) in rejected {
+            let order = self.ledger.orders.get(number);
+            self.rejections.push((order.id, order.place(), rejection));
+        }
+        self.new = (self.ledger.orders.items().len(), self.ledger.requests.items().len());
+        for lane in self.lanes.values_mut() {
+            lane.judged = lane.folded;
+        }
+    }
+
+    fn account_order(&mut self, number: u32) {
+        let order = self.ledger.orders.get(number);
+        let now = order.status.map(|status| (status, order.reason));
+        let carried = self.carried[number as usize];
+        let before = match carried.counted {
+            Some(_) if carried.recalled && self.took_effect(order.id) => {
+                Some((OrderStatus::Paid, None))
+            }
+            Some(_) if carried.recalled => now,
+            before => before,
+        };
+        if before != now {
+            if let Some((status, reason)) = before {
+                self.totals.count(order, status, reason, -1);
+                self.totals.hold(&self.ledger, order, status, -1);
+            }
+            match now {
+                Some((status, reason)) if before.is_none() => {
+                    self.totals.count(order, status, reason, 1);
+                    self.totals.take(&self.ledger, order, status);
+                }
+                Some((status, reason)) => {
+                    self.totals.count(order, status, reason, 1);
+                    self.totals.hold(&self.ledger, order, status, 1);
+                }
+                None => {}
+            }
+        }
+        let carried = &mut self.carried[number as usize];
+        carried.counted = now;
+        if !std::mem::replace(&mut carried.open, true) {
+            self.open.push(number);
+        }
+    }
+
+    /// Whether a request of this step cancelled or shipped the order: until then
+    /// it was paid, for what is recalled had been proved.
+    fn took_effect(&self, order: Uuid) -> bool {
+        let mut new = (0..).zip(self.ledger.requests.items()).skip(self.new.1);
+        new.any(|(number, request)| {
+            target(request) == Some(order)
+                && request.refused.is_none()
+                && !self.repeated.contains(&number)
+        })
+    }
+
+    fn account_request(&mut self, number: usize) {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let request = self.ledger.requests.get(number);
+        let forgettable = self.ledger.may_be_forgotten(request.logged_s);
+        if request.processed_us.is_none() && !forgettable {
+            processed::add_missing(request.id, request.place, &mut self.findings);
+        }
+        if self.repeated.contains(&number) {
+            return;
+        }
+        self.totals.adjust(request, forgettable);
+        self.note_arrival(number);
+    }
+}
