@@ -13,6 +13,9 @@ const FILES_MAX: i64 = 24;
 /// Allocators keep what a backlog once needed; a leak grows past it.
 const MEMORY_MAX_MIB: i64 = 128;
 const SESSIONS_MAX: i64 = 4;
+/// Files of a gateway with all of the load's connections open; after a calm start
+/// fewer may be.
+const GATEWAY_FILES: i64 = 256 + 48;
 
 /// What is held at one moment.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +37,10 @@ pub(crate) struct Gained {
 impl Baseline {
     pub(crate) async fn take(world: &World) -> Self {
         let sessions = sessions(world.stack.database_url()).await.unwrap_or_default();
-        let (files, memory_mib) = (world.squad.open_files(), world.squad.memory_mib());
+        let (mut files, memory_mib) = (world.squad.open_files(), world.squad.memory_mib());
+        if let Some(files) = files.get_mut(&Program::Ingest) {
+            *files = (*files).max(GATEWAY_FILES);
+        }
         Self { files, memory_mib, sessions }
     }
 

@@ -22,6 +22,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Why it is not clean.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = String> {
+        let findings = self.audit.findings.iter();
+        let findings = findings.map(|(invariant, count)| format!("FINDING  {invariant} {count}"));
+        findings.chain(self.wrong.iter().map(|words| format!("WRONG    {words}")))
+    }
+
     pub(crate) fn is_clean(&self) -> bool {
         matches!(self.audit.word.as_str(), "clean" | "not asked") && self.wrong.is_empty()
     }
@@ -75,8 +82,5 @@ fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         "{:<28} {recovered:>9} {lag_max:>8} {standing:>8} {acknowledged:>8} {refused:>7} {failed:>7} {files:>+6} {memory:>8} {sessions:>+8}  {}",
         outcome.name, outcome.audit.word
     )?;
-    for (invariant, count) in &outcome.audit.findings {
-        writeln!(f, "    FINDING  {invariant} {count}")?;
-    }
-    outcome.wrong.iter().try_for_each(|words| writeln!(f, "    WRONG    {words}"))
+    outcome.reasons().try_for_each(|reason| writeln!(f, "    {reason}"))
 }

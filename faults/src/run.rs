@@ -108,7 +108,10 @@ impl Player {
         let outcome = outcome
             .with_context(|| format!("{name} could not be played; see {}", files.display()))?;
         match outcome.recovery.after_s {
-            _ if !outcome.is_clean() => eprintln!("     NOT CLEAN; see {}", files.display()),
+            _ if !outcome.is_clean() => {
+                eprintln!("     NOT CLEAN; see {}", files.display());
+                outcome.reasons().for_each(|reason| eprintln!("     {reason}"));
+            }
             Some(after) => eprintln!("     clean, recovered in {after:.1} s"),
             None => eprintln!("     as it should"),
         }

@@ -50,8 +50,11 @@ pub fn consumer(brokers: &str, client_id: &str, group: &str) -> ClientConfig {
         .set("isolation.level", "read_committed")
         // Members that come and go move only their own partitions.
         .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("session.timeout.ms", "15000")
-        .set("heartbeat.interval.ms", "3000")
+        // Twenty heartbeats may get lost before a member counts as dead. A member
+        // learns of a rebalance with its next heartbeat, so a partition that changes
+        // hands waits for one.
+        .set("session.timeout.ms", "10000")
+        .set("heartbeat.interval.ms", "500")
         // At low rates a fetch per record would cost more than the record: the
         // broker collects for a moment. Under load the bytes come first.
         .set("fetch.min.bytes", "65536")

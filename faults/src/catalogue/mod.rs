@@ -1,4 +1,4 @@
-//! Every scenario. Instants leave room for what each fault is about: 15 s is a
+//! Every scenario. Instants leave room for what each fault is about: 10 s is a
 //! consumer's session, 3 s the broker's, 10 s a drain.
 
 mod links;
