@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use service::args::duration;
 
+use crate::catalogue::catalogue;
+
 /// Breaks the pipeline on purpose while orders come in, heals it, and has the
 /// books audited. Real programs, a real Kafka, a real PostgreSQL.
 #[derive(Parser, Debug)]
@@ -13,7 +15,7 @@ use service::args::duration;
     name = "cargo faults",
     version,
     after_help = "Examples:\n  cargo faults list\n  cargo faults run processor-kill broker-kill\n  cargo faults run all --json faults.json\n  \
-                  cargo faults run random --seed 7 --duration 10m\n\n\
+                  cargo faults run random --seed 7 --duration 10m\n  cargo faults mutations\n\n\
                   Exit codes: 0 all clean, 1 some scenario was not or something failed, 2 wrong usage, 130 interrupted"
 )]
 pub(crate) struct Args {
@@ -27,12 +29,28 @@ pub(crate) enum Command {
     List,
     /// Run scenarios by name, `all`, or `random` combinations of them
     Run(RunArgs),
+    /// Break the source on purpose, one mistake at a time, and show which scenario and which
+    /// invariant notice it
+    Mutations(MutationArgs),
+}
+
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct MutationArgs {
+    /// Names of mutations [default: all]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Orders per second while faults happen
+    #[arg(long, env = "FAULTS_RATE", default_value_t = 500)]
+    pub(crate) rate: u32,
+    /// Write the results as JSON to this file
+    #[arg(long, env = "FAULTS_JSON", value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct RunArgs {
     /// Names of scenarios, `all` or `random`
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", value_parser = known_name)]
     pub(crate) names: Vec<String>,
     /// Orders per second while faults happen
     #[arg(long, env = "FAULTS_RATE", default_value_t = 500)]
@@ -46,4 +64,11 @@ pub(crate) struct RunArgs {
     /// Write the results as JSON to this file
     #[arg(long, env = "FAULTS_JSON", value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+fn known_name(name: &str) -> Result<String, String> {
+    let known = ["all", "random"].contains(&name)
+        || catalogue().iter().any(|scenario| scenario.name == name);
+    let error = || format!("there is no scenario {name}; `cargo faults list` shows all");
+    known.then(|| name.to_owned()).ok_or_else(error)
 }

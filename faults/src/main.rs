@@ -10,6 +10,7 @@ mod expect;
 mod kafka;
 mod link;
 mod load;
+mod mutation;
 mod play;
 mod recovery;
 mod report;

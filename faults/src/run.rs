@@ -7,9 +7,11 @@ use anyhow::{Context, Result};
 
 use crate::args::{Args, Command, RunArgs};
 use crate::catalogue::catalogue;
+use crate::mutation;
 use crate::play;
 use crate::report::{Outcome, Report};
 use crate::scenario::{Scenario, combination};
+use crate::squad::Replaced;
 use crate::world::World;
 
 /// Exit code of a run that Ctrl-C ended.
@@ -17,15 +19,21 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 /// Carries out what was typed; gives the exit code.
 pub(crate) async fn run(args: Args) -> Result<u8> {
-    let Command::Run(args) = args.command else {
-        for scenario in catalogue() {
-            println!("{:<28} {}", scenario.name, scenario.what);
-        }
-        return Ok(0);
-    };
     let stop = service::shutdown::on_signal()?;
+    let work = async {
+        match &args.command {
+            Command::List => {
+                for scenario in catalogue() {
+                    println!("{:<28} {}", scenario.name, scenario.what);
+                }
+                Ok(0)
+            }
+            Command::Run(args) => finish(args, &rounds(args).await?),
+            Command::Mutations(args) => mutation::run(args).await,
+        }
+    };
     tokio::select! {
-        report = rounds(&args) => finish(&args, &report?),
+        code = work => code,
         () = stop.cancelled() => {
             eprintln!("interrupted; everything the harness started ends with it");
             Ok(EXIT_INTERRUPTED)
@@ -43,18 +51,17 @@ fn finish(args: &RunArgs, report: &Report) -> Result<u8> {
 }
 
 /// One thing to run: a name, and scenarios with their begin.
-type Round = (String, Vec<(Duration, Scenario)>);
+pub(crate) type Round = (String, Vec<(Duration, Scenario)>);
 
 async fn rounds(args: &RunArgs) -> Result<Report> {
     let random = args.names.iter().any(|name| name == "random");
     let seed = random.then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
     let mut scenarios = Vec::new();
-    let mut player = Player { rate: args.rate, world: None, played: 0 };
+    let mut player = Player::new(args.rate, None);
     match seed {
         None => {
-            for scenario in chosen(&args.names)? {
-                let round = (scenario.name.to_owned(), vec![(Duration::ZERO, scenario)]);
-                scenarios.push(player.play(&round).await?);
+            for name in chosen(&args.names) {
+                scenarios.push(player.play(&alone(&name)?).await?);
             }
         }
         Some(seed) => {
@@ -70,15 +77,21 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
     Ok(Report { rate: args.rate, seed, clean, scenarios })
 }
 
-fn chosen(names: &[String]) -> Result<Vec<Scenario>> {
+fn chosen(names: &[String]) -> Vec<String> {
     if names.iter().any(|name| name == "all") {
-        return Ok(catalogue());
+        return catalogue().iter().map(|scenario| scenario.name.to_owned()).collect();
     }
-    let find = |name: &String| {
-        let found = catalogue().into_iter().find(|scenario| scenario.name == name);
-        found.with_context(|| format!("no scenario {name}; `cargo faults list` shows all"))
-    };
-    names.iter().map(find).collect()
+    names.to_vec()
+}
+
+/// One scenario by name.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn alone(name: &str) -> Result<Round> {
+    let found = catalogue().into_iter().find(|scenario| scenario.name == name);
+    let scenario = found.with_context(|| format!("no scenario {name}"))?;
+    Ok((name.to_owned(), vec![(Duration::ZERO, scenario)]))
 }
 
 fn random_round(chance: &mut fastrand::Rng) -> Round {
@@ -88,19 +101,25 @@ fn random_round(chance: &mut fastrand::Rng) -> Round {
 }
 
 /// Plays rounds on one stack while they are clean.
-struct Player {
+pub(crate) struct Player {
     rate: u32,
+    /// A program that comes from another folder.
+    replaced: Option<Replaced>,
     world: Option<World>,
     played: usize,
 }
 
 impl Player {
-    async fn play(&mut self, (name, parts): &Round) -> Result<Outcome> {
+    pub(crate) fn new(rate: u32, replaced: Option<Replaced>) -> Self {
+        Self { rate, replaced, world: None, played: 0 }
+    }
+
+    pub(crate) async fn play(&mut self, (name, parts): &Round) -> Result<Outcome> {
         self.played += 1;
         eprintln!("{:>3}  {name}", self.played);
         let mut world = match self.world.take() {
             Some(world) => world,
-            None => World::create().await?,
+            None => World::create(self.replaced.clone()).await?,
         };
         let files = world.files(self.played, &name.replace(" + ", "+"));
         let round = play::Round { name, parts, files: &files, rate: self.rate };
@@ -122,6 +141,11 @@ impl Player {
             let _outcome = world.end().await;
         }
         Ok(outcome)
+    }
+
+    /// Ends everything, whatever state it is in.
+    pub(crate) async fn discard(self) {
+        let _outcome = self.end().await;
     }
 
     async fn end(self) -> Result<()> {

@@ -9,17 +9,26 @@ use stack::service::{Launch, Life, Service, free_port, set};
 
 use crate::scenario::Program;
 
+/// A program, and the folder that it comes from instead of the usual one.
+pub(crate) type Replaced = (&'static str, PathBuf);
+
 /// The programs that run.
 pub(crate) struct Squad {
     folder: PathBuf,
+    replaced: Option<Replaced>,
     logs: PathBuf,
     env: Vec<(String, String)>,
     running: BTreeMap<Program, Service>,
 }
 
 impl Squad {
-    pub(crate) fn new(folder: PathBuf, logs: PathBuf, env: Vec<(String, String)>) -> Self {
-        Self { folder, logs, env, running: BTreeMap::new() }
+    pub(crate) fn new(
+        folder: PathBuf,
+        replaced: Option<Replaced>,
+        logs: PathBuf,
+        env: Vec<(String, String)>,
+    ) -> Self {
+        Self { folder, replaced, logs, env, running: BTreeMap::new() }
     }
 
     /// Starts a program with settings beside the usual ones; one that runs stays
@@ -47,7 +56,8 @@ impl Squad {
             Program::Ingest => &[],
         };
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let program_file = self.folder.join(name);
+        let other = self.replaced.as_ref().filter(|(replaced, _)| *replaced == name);
+        let program_file = other.map_or(&self.folder, |(_, folder)| folder).join(name);
         let life = Life::WithCaller;
         let launch = Launch { name, program: &program_file, args, env: &env, logs: &folder, life };
         self.running.insert(program, Service::start(&launch)?);

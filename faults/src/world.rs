@@ -11,7 +11,7 @@ use crate::kafka::Kafka;
 use crate::link::Links;
 use crate::load::{Load, Seen};
 use crate::scenario::Program;
-use crate::squad::Squad;
+use crate::squad::{Replaced, Squad};
 
 /// Programs that the harness runs.
 const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
@@ -32,8 +32,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A fresh stack with one of each program, all ready.
-    pub(crate) async fn create() -> Result<Self> {
+    /// A fresh stack with one of each program, all ready; one of them may come from
+    /// another folder.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub(crate) async fn create(replaced: Option<Replaced>) -> Result<Self> {
         let folder = stack::build::programs(&PROGRAMS)?;
         let mut options = stack::Options::named("faults");
         options.data = stack::Data::Fresh;
@@ -47,7 +51,8 @@ impl World {
         let kafka = Kafka::new(stack.brokers(), &value("ORDERS_TOPIC")?, &value("STOCK_TOPIC")?)?;
         let ingest = value("INGEST_URL")?;
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
-        let squad = Squad::new(folder.clone(), stack.dir().join("faults/logs"), env);
+        let logs = stack.dir().join("faults/logs");
+        let squad = Squad::new(folder.clone(), replaced, logs, env);
         let (held, receipts) = (Vec::new(), Vec::new());
         let mut world = Self { stack, squad, links, kafka, held, load: None, receipts, folder };
         for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {

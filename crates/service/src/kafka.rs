@@ -15,6 +15,8 @@ pub fn client(brokers: &str, client_id: &str) -> ClientConfig {
         .set("socket.nagle.disable", "true")
         // A restarted broker is found again within a second.
         .set("reconnect.backoff.max.ms", "1000")
+        // Partitions that were added are found within seconds, not five minutes.
+        .set("topic.metadata.refresh.interval.ms", "10000")
         // Brokers collect client metrics over this by default; ours go to Prometheus.
         .set("enable.metrics.push", "false");
     config

@@ -51,7 +51,7 @@ pub(super) const ALL: &[Scenario] = &[
         (0, OpenTransaction), (30_000, Release),
     ]),
     scenario("partitions-added", "orders gets two partitions more under load", Target::Broker, &[
-        (0, Partitions(6)), (12_000, Start(Processor(0))),
+        (0, Partitions(6)), (30_000, Start(Processor(0))),
     ]),
     scenario("topic-remade", "the topic of orders is deleted and made anew: the processor must stop and name the gap", Target::Broker, &[
         (0, StopLoad), (1_000, RemakeTopic), (1_500, Start(Processor(0))),

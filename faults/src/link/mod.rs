@@ -54,7 +54,7 @@ enum Speech {
 }
 
 /// A moment that takes longer to come is not coming.
-const MOMENT_MAX: Duration = Duration::from_secs(5);
+const MOMENT_MAX: Duration = Duration::from_secs(8);
 
 const ALL: [(Link, Speech); 5] = [
     (Link::ClientIngest, Speech::Http),
