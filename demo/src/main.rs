@@ -7,6 +7,7 @@ mod processes;
 mod report;
 mod run;
 mod tables;
+mod watch;
 
 use std::process::ExitCode;
 

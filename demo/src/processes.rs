@@ -3,11 +3,16 @@
 
 use std::path::Path;
 
-use stack::service::{Launch, Life, Service};
+use anyhow::Context;
+use stack::service::{self, Launch, Life, Service};
 use stack::usage::Usage;
 
 /// What runs beside the stack.
-const SERVICES: [&str; 3] = ["ingest", "processor", "notifier"];
+const SERVICES: [&str; 4] = ["ingest", "processor", "notifier", WATCH];
+/// The audit that looks on.
+const WATCH: &str = "audit";
+/// Where its admin port usually is.
+const WATCH_PORT: u16 = 9083;
 
 /// The running services.
 pub(crate) struct Services {
@@ -21,9 +26,11 @@ impl Services {
     pub(crate) async fn start(
         folder: &Path,
         logs: &Path,
-        env: Vec<(String, String)>,
+        mut env: Vec<(String, String)>,
         life: Life,
     ) -> anyhow::Result<Self> {
+        let listen = format!("127.0.0.1:{}", service::free_port(WATCH_PORT)?);
+        service::set(&mut env, "AUDIT_ADMIN_LISTEN", listen);
         let mut running = Vec::with_capacity(SERVICES.len());
         for name in SERVICES {
             let (program, args) = (folder.join(name), arguments(name, logs));
@@ -43,7 +50,15 @@ impl Services {
 
     /// What each service has used so far.
     pub(crate) fn usage(&self) -> Vec<(String, Usage)> {
-        self.running.iter().map(|service| (service.name().to_owned(), service.usage())).collect()
+        let name = |name| if name == WATCH { "audit --watch" } else { name };
+        let named = |service: &Service| (name(service.name()).to_owned(), service.usage());
+        self.running.iter().map(named).collect()
+    }
+
+    /// The metrics page of the audit that looks on.
+    pub(crate) async fn watched(&self) -> anyhow::Result<String> {
+        let watch = self.running.iter().find(|service| service.name() == WATCH);
+        watch.context("no audit looks on")?.metrics().await
     }
 
     /// Fails when a service has ended by itself.
@@ -63,6 +78,7 @@ impl Services {
 fn arguments(name: &str, logs: &Path) -> Vec<String> {
     match name {
         "processor" => vec!["run".to_owned()],
+        WATCH => vec!["--watch".to_owned()],
         "notifier" => {
             let told = logs.join("notifications.jsonl");
             vec!["--sink".to_owned(), format!("file:{}", told.display())]

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::args::Args;
 use crate::processes::Services;
 use crate::report::{Cost, Report};
-use crate::{farewell, tables};
+use crate::{farewell, tables, watch};
 
 /// What the demo runs, beside itself.
 const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
@@ -46,13 +46,16 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let mut services = Services::start(&folder, &files.logs, env, life).await?;
 
     let load = Load { args, folder: &folder, services: &services, files: &files };
+    let lines = tokio::spawn(watch::follow(files.logs.join("audit.log")));
     load.warm_up().await?;
     let before = usage(&stack, &services);
     load.measure().await?;
     services.check()?;
     let after = usage(&stack, &services);
+    lines.abort();
     let audited = audit(&folder, &services, &files).await?;
     services.check()?;
+    let (watched, clean) = watch::line(&services.watched().await?)?;
 
     let load = json(&files.load);
     let report = Report {
@@ -65,6 +68,7 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         load,
     };
     println!("{}", report.to_text());
+    println!("{watched}");
     println!("audit verdict: {}", report.audit["verdict"].as_str().unwrap_or("none"));
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -76,7 +80,7 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         services.stop().await?;
         tokio::task::spawn_blocking(move || stack.release()).await??;
     }
-    Ok(u8::from(!audited))
+    Ok(u8::from(!(audited && clean)))
 }
 
 /// Files of one run, in the stack's folder.
