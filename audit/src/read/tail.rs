@@ -50,6 +50,19 @@ struct Lane {
     held: Option<OwnedRecord>,
 }
 
+/// How far to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    /// In which topic.
+    pub topic: Topic,
+    /// In which partition.
+    pub partition: i32,
+    /// The first offset that is not wanted.
+    pub to: i64,
+    /// Nothing is waited for longer.
+    pub deadline: Instant,
+}
+
 /// What a reader does after a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Go {
@@ -72,14 +85,16 @@ impl Tail {
                 .set("queued.min.messages", "10000")
                 .set("queued.max.messages.kbytes", "4096")
                 .create_with_context(Silent)
-                .map_err(again)?;
+                .map_err(|error| again(&error))?;
         let consumer = Arc::new(consumer);
         let mut assignment = TopicPartitionList::new();
         for extent in from {
             let (name, offset) = (extent.topic.name(topics), Offset::Offset(extent.low));
-            assignment.add_partition_offset(name, extent.partition, offset).map_err(again)?;
+            assignment
+                .add_partition_offset(name, extent.partition, offset)
+                .map_err(|error| again(&error))?;
         }
-        consumer.assign(&assignment).map_err(again)?;
+        consumer.assign(&assignment).map_err(|error| again(&error))?;
         let lanes = from.iter().map(|extent| {
             let name = extent.topic.name(topics);
             let queue = consumer.split_partition_queue(name, extent.partition);
@@ -96,9 +111,11 @@ impl Tail {
         let mut ask = TopicPartitionList::new();
         for lane in &self.lanes {
             let name = lane.topic.name(&self.topics);
-            ask.add_partition_offset(name, lane.partition, Offset::End).map_err(again)?;
+            ask.add_partition_offset(name, lane.partition, Offset::End)
+                .map_err(|error| again(&error))?;
         }
-        let ends = self.consumer.offsets_for_times(ask, ANSWER_TIMEOUT).map_err(again)?;
+        let ends =
+            self.consumer.offsets_for_times(ask, ANSWER_TIMEOUT).map_err(|error| again(&error))?;
         let extent = |lane: &Lane| {
             let name = lane.topic.name(&self.topics);
             let end = ends.find_partition(name, lane.partition).map(|end| end.offset());
@@ -115,17 +132,14 @@ impl Tail {
         self.lanes.iter().map(extent).collect()
     }
 
-    /// Reads one partition up to `to`, or as far as it comes by `deadline`;
-    /// gives the next offset.
+    /// Reads one partition; gives the next offset.
     pub async fn read(
         &mut self,
-        topic: Topic,
-        partition: i32,
-        to: i64,
-        deadline: Instant,
+        until: Until,
         visit: &mut impl FnMut(&Record<'_>) -> Go,
     ) -> Result<i64, Trouble> {
         self.serve()?;
+        let Until { topic, partition, to, deadline } = until;
         let name = topic.name(&self.topics).to_owned();
         let lane = self.lanes.iter_mut().find(|l| (l.topic, l.partition) == (topic, partition));
         let Some(lane) = lane else { return Ok(0) };
@@ -149,7 +163,7 @@ impl Tail {
                     }
                     lane.next += 1;
                 }
-                Some(Err(error)) => return Err(again(error)),
+                Some(Err(error)) => return Err(again(&error)),
                 None if Instant::now() >= deadline => break,
                 None => tokio::time::sleep(PAUSE).await,
             }
@@ -166,7 +180,7 @@ impl Tail {
     fn serve(&self) -> Result<(), Trouble> {
         match self.consumer.poll(Duration::ZERO) {
             Some(Ok(_)) => Err(Trouble::Again("a record came before its queue".to_owned())),
-            Some(Err(error)) => Err(again(error)),
+            Some(Err(error)) => Err(again(&error)),
             None => Ok(()),
         }
     }
@@ -186,6 +200,6 @@ fn at<'a>(
     }
 }
 
-fn again(error: KafkaError) -> Trouble {
+fn again(error: &KafkaError) -> Trouble {
     Trouble::Again(format!("Kafka: {error}"))
 }

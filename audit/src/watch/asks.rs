@@ -38,7 +38,7 @@ impl Books {
                 Range { topic: *topic, partition: *partition, from: lane.judged, to }
             })
             .collect();
-        let dead_letters = ranges.iter().map(|range| self.from_unsent(*range)).collect();
+        let dead_letters = ranges.iter().map(|range| self.back_to_unsent(*range)).collect();
         let mut ids: Vec<_> = self.orders_again();
         let requests = &self.ledger.requests.items()[self.new.1..];
         ids.extend(requests.iter().map(|request| request.id));
@@ -77,7 +77,7 @@ impl Books {
         ids
     }
 
-    fn from_unsent(&self, range: Range) -> Range {
+    fn back_to_unsent(&self, range: Range) -> Range {
         let unsent = self.ledger.unreadable.iter().filter(|(place, unreadable)| {
             (place.topic, place.partition) == (range.topic, range.partition) && !unreadable.marked
         });

@@ -111,6 +111,11 @@ impl Watch {
         Ok(stepped.level)
     }
 
+    /// Has the next step compare the sums, however dear that is.
+    pub fn compare_next(&mut self) {
+        self.sums_due = Instant::now();
+    }
+
     /// How far the books are proved.
     pub fn standing(&self) -> &Standing {
         &self.standing
@@ -179,6 +184,9 @@ async fn follow(
     loop {
         // The last step begins after the signal, and sees all that came before it.
         let last = stop.is_cancelled();
+        if last {
+            watch.compare_next();
+        }
         let began = Instant::now();
         let pause = match watch.step().await {
             Ok(true) => {

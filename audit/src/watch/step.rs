@@ -17,7 +17,7 @@ use crate::error::Trouble;
 use crate::fold::progress::{Extent, Row, next_offset};
 use crate::fold::refused;
 use crate::place::Topic;
-use crate::read::tail::Go;
+use crate::read::tail::{Go, Until};
 use crate::read::window::{self, found};
 use crate::read::{snapshot, tables};
 use crate::rules::OwnedRecord;
@@ -122,7 +122,8 @@ impl Watch {
                 books.take(record);
                 Go::On
             };
-            let next = tail.read(topic, partition, to, deadline, &mut take).await?;
+            let until = Until { topic, partition, to, deadline };
+            let next = tail.read(until, &mut take).await?;
             if next < to {
                 behind.push((topic, partition, end));
             }
@@ -221,7 +222,8 @@ impl Watch {
                     Go::On
                 }
             };
-            tail.read(end.topic, end.partition, end.high, deadline, &mut take).await?;
+            let Extent { topic, partition, high: to, .. } = *end;
+            tail.read(Until { topic, partition, to, deadline }, &mut take).await?;
         }
         if strangers.is_empty() { Ok(()) } else { self.look_up(&strangers).await }
     }
