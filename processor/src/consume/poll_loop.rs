@@ -38,6 +38,10 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a broker that was away may take to show that it is back.
 const KAFKA_LOOK: Duration = Duration::from_millis(500);
 
+/// How long a lane may have another owner while the group gives it to us. A
+/// process that was away hears within its session time-out (15 s) that it is out.
+const LOST_GRACE: Duration = Duration::from_secs(30);
+
 /// What the poll loop needs.
 pub struct PollConfig {
     /// Kafka.
@@ -67,6 +71,8 @@ struct LaneFeed {
     expected: i64,
     stash: Stash,
     hinted: i64,
+    /// Since when another process owns the lane, as far as we noticed.
+    lost_at: Option<Instant>,
 }
 
 impl PollLoop {
@@ -121,6 +127,7 @@ impl PollLoop {
             self.pause_and_resume()?;
             self.hint(false);
             self.look_for_kafka();
+            self.look_for_lost_lanes()?;
         }
         self.pause_all();
         while !drained.is_cancelled() {
@@ -164,6 +171,26 @@ impl PollLoop {
         {
             self.health.pass("kafka");
         }
+    }
+
+    /// A process that stood still between its assignment and its claim takes the
+    /// lane from whoever the group gave it to meanwhile, and then hears that it is
+    /// out. Nobody works on the lane: the owner by the group's word has to end, for
+    /// only joining anew makes it claim again.
+    fn look_for_lost_lanes(&mut self) -> anyhow::Result<()> {
+        let away = self.health.is_failing("kafka");
+        for (lane, feed) in &mut self.lanes {
+            if away || !feed.claim.tenure.has_ended() {
+                feed.lost_at = None;
+                continue;
+            }
+            let lost_at = feed.lost_at.get_or_insert_with(Instant::now);
+            ensure!(
+                lost_at.elapsed() < LOST_GRACE,
+                "{lane} was claimed by another process, yet the group gives it to us; start again to claim it"
+            );
+        }
+        Ok(())
     }
 
     fn burst(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
@@ -241,7 +268,7 @@ impl PollLoop {
         {
             stash.push(task, 0);
         }
-        self.lanes.insert(lane, LaneFeed { claim, expected, stash, hinted: -1 });
+        self.lanes.insert(lane, LaneFeed { claim, expected, stash, hinted: -1, lost_at: None });
         // A partition that was paused when it left is still paused when it
         // comes back.
         if let Err(error) = self.consumer.resume(&self.list(lane)) {
