@@ -1,0 +1,397 @@
+//! A processor: its poll thread, its worker, its cashier and its line to the
+//! broker, advanced one step at a time. Desk, tab and views are the real ones.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use processor::decide::{Outcome, Questions};
+use processor::lane::{Claim, LaneId, Source, Standing};
+use processor::payment::{Answered, Question, Tab};
+use processor::store::{Batch, DeadLetter, LastSeen, Recovered, Retired};
+use processor::work::Desk;
+use tokio::sync::Notify;
+
+use super::ledger::{self, Ledger, Waits};
+use super::log::{Entry, Log};
+use super::mutation::Mutation;
+use super::topic::Line;
+use super::work::{Went, Work};
+
+/// What the poll thread asks of the worker.
+enum Task<'l> {
+    Claimed(Claim),
+    Revoked(LaneId),
+    Record(&'l Entry),
+}
+
+/// Where the worker is.
+enum Stage<'l> {
+    Idle,
+    /// In a transaction.
+    Writing(Box<Work<'l>>),
+    /// Waits for the answer to its COMMIT.
+    Committing(Box<Work<'l>>),
+    /// Asks whether the commit took place: the lanes still to be asked.
+    Asking(Box<Work<'l>>, Vec<LaneId>),
+    /// Asks which lanes it has lost.
+    Dropping(Box<Work<'l>>, Vec<LaneId>),
+    /// Writes what a mutation left for later.
+    Late(Box<Work<'l>>),
+}
+
+struct Feed {
+    claim: Claim,
+    expected: i64,
+}
+
+pub(crate) struct Processor<'l> {
+    log: &'l Log,
+    mutation: Mutation,
+    desk: Desk,
+    tab: Tab,
+    seen: LastSeen,
+    feeds: BTreeMap<LaneId, Feed>,
+    /// Partitions assigned and not yet claimed.
+    pub(crate) claims: VecDeque<LaneId>,
+    inbox: VecDeque<Task<'l>>,
+    outcomes: Vec<Outcome>,
+    retired: BTreeMap<LaneId, Retired>,
+    /// Questions under way to the provider.
+    pub(crate) asked: Vec<Question>,
+    pub(crate) line: Arc<Line>,
+    stage: Stage<'l>,
+    now: Instant,
+}
+
+impl<'l> Processor<'l> {
+    pub(crate) fn new(log: &'l Log, mutation: Mutation) -> Self {
+        let line = Line::new(mutation);
+        Self {
+            log,
+            mutation,
+            desk: Desk::new(line.clone(), Arc::new(Notify::new())),
+            tab: Tab::default(),
+            seen: LastSeen::default(),
+            feeds: BTreeMap::new(),
+            claims: VecDeque::new(),
+            inbox: VecDeque::new(),
+            outcomes: Vec::new(),
+            retired: BTreeMap::new(),
+            asked: Vec::new(),
+            line,
+            stage: Stage::Idle,
+            now: Instant::now(),
+        }
+    }
+
+    /// The transaction that is open or whose COMMIT is on its way.
+    pub(crate) fn transaction(&self) -> Option<usize> {
+        match &self.stage {
+            Stage::Writing(work) | Stage::Committing(work) => Some(work.transaction),
+            Stage::Idle | Stage::Asking(..) | Stage::Dropping(..) | Stage::Late(_) => None,
+        }
+    }
+
+    /// The poll thread: claims what is assigned, then reads from a lane.
+    pub(crate) fn poll(&mut self, ledger: &mut Ledger, lane: LaneId, most: i64) -> bool {
+        if let Some(assigned) = self.claims.front() {
+            let Some(claim) = ledger.claim(*assigned) else { return false };
+            self.claims.pop_front();
+            self.inbox.push_back(Task::Claimed(claim.clone()));
+            let expected = claim.next_offset;
+            self.feeds.insert(claim.lane, Feed { claim, expected });
+            return true;
+        }
+        let Some(feed) = self.feeds.get_mut(&lane) else { return false };
+        let from = feed.expected;
+        while let Some(entry) = self.log.at(lane, feed.expected).filter(|e| e.offset < from + most)
+        {
+            feed.expected += 1;
+            self.inbox.push_back(Task::Record(entry));
+        }
+        feed.expected > from
+    }
+
+    /// The poll thread hears that a partition went elsewhere.
+    pub(crate) fn revoke(&mut self, lane: LaneId) {
+        self.claims.retain(|assigned| *assigned != lane);
+        if let Some(feed) = self.feeds.remove(&lane) {
+            feed.claim.tenure.end();
+            self.inbox.push_back(Task::Revoked(lane));
+        }
+    }
+
+    /// The worker's next step; `Ok(false)` when there is nothing it can do.
+    pub(crate) fn advance(&mut self, ledger: &mut Ledger, most: usize) -> Result<bool, String> {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Idle => Ok(self.take_up(ledger, most)),
+            Stage::Writing(mut work) => match work.run(ledger, &mut self.seen) {
+                Went::On => self.go(Stage::Writing(work)),
+                Went::Waits => self.stay(Stage::Writing(work)),
+                Went::Sent => self.go(Stage::Committing(work)),
+                Went::Fenced => self.fenced(work),
+                Went::Broken => {
+                    work.begin(ledger, self.seen.mood());
+                    self.go(Stage::Writing(work))
+                }
+                Went::Stop(why) => Err(why),
+            },
+            Stage::Committing(work) => match ledger.standing(work.transaction) {
+                ledger::Standing::Committed => self.answered(work),
+                ledger::Standing::Aborted => self.ask_whether(ledger, work),
+                ledger::Standing::Open | ledger::Standing::Sent => {
+                    self.stay(Stage::Committing(work))
+                }
+            },
+            Stage::Asking(work, lanes) => self.ask(ledger, work, lanes),
+            Stage::Dropping(work, lanes) => self.drop_lost(ledger, work, lanes),
+            Stage::Late(mut work) => {
+                work.late.drain(..).try_for_each(|write| ledger.tables.write(write))?;
+                self.done(work)
+            }
+        }
+    }
+
+    /// The connection breaks: what the server does next is not heard.
+    pub(crate) fn cut(&mut self, ledger: &mut Ledger) -> Result<bool, String> {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Writing(mut work) => {
+                // Its rows stay locked until the server notices.
+                work.begin(ledger, self.seen.mood());
+                self.go(Stage::Writing(work))
+            }
+            Stage::Committing(work) => self.ask_whether(ledger, work),
+            other => self.stay(other),
+        }
+    }
+
+    /// The provider's answer arrives.
+    pub(crate) fn hear(&mut self, outcome: Outcome) {
+        match self.tab.answered(outcome) {
+            Answered::Settle(outcome) => self.outcomes.push(outcome),
+            Answered::Ask(question) => self.asked.push(question),
+        }
+    }
+
+    /// Whether it has nothing left to do but to read the log.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+            && self.inbox.is_empty()
+            && self.outcomes.is_empty()
+            && self.retired.is_empty()
+            && self.asked.is_empty()
+            && self.claims.is_empty()
+            && self.desk.under_way() == 0
+    }
+
+    /// Whether it lost a lane that the group still gives it; it ends over that.
+    pub(crate) fn is_robbed(&self) -> bool {
+        self.feeds.values().any(|feed| feed.claim.tenure.has_ended())
+    }
+
+    fn go(&mut self, stage: Stage<'l>) -> Result<bool, String> {
+        self.stage = stage;
+        Ok(true)
+    }
+
+    fn stay(&mut self, stage: Stage<'l>) -> Result<bool, String> {
+        self.stage = stage;
+        Ok(false)
+    }
+
+    fn take_up(&mut self, ledger: &mut Ledger, most: usize) -> bool {
+        // Far enough apart for every delay between deliveries.
+        self.now += Duration::from_secs(10);
+        self.desk.collect(&mut self.retired, self.now);
+        let desk = &self.desk;
+        self.outcomes.retain(|outcome| desk.may_settle(outcome));
+        self.retired.retain(|lane, _| desk.owns(*lane));
+        let (mut records, mut heard): (Vec<&'l Entry>, bool) = (Vec::new(), false);
+        while records.len() < most {
+            let Some(task) = self.inbox.pop_front() else { break };
+            heard = true;
+            match task {
+                Task::Record(entry) => records.push(entry),
+                Task::Revoked(lane) => {
+                    self.desk.drop_lane(lane);
+                    records.retain(|entry| entry.lane != lane);
+                }
+                Task::Claimed(claim) => {
+                    records.retain(|entry| entry.lane != claim.lane);
+                    let recovered = self.recover(ledger, &claim);
+                    let questions = self.desk.take_over(claim, recovered);
+                    self.put(questions);
+                }
+            }
+        }
+        records.retain(|entry| self.desk.owns(entry.lane));
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let retired = std::mem::take(&mut self.retired);
+        if records.is_empty() && outcomes.is_empty() && retired.is_empty() {
+            return heard;
+        }
+        let work = Box::new(Work::new(records, outcomes, retired));
+        self.try_part(ledger, work);
+        true
+    }
+
+    fn try_part(&mut self, ledger: &mut Ledger, mut work: Box<Work<'l>>) {
+        work.prepare(&self.desk, self.mutation);
+        if work.advances.is_empty() {
+            return;
+        }
+        work.begin(ledger, self.seen.mood());
+        self.stage = Stage::Writing(work);
+    }
+
+    fn recover(&self, ledger: &Ledger, claim: &Claim) -> Recovered {
+        let (lane, tables, mutation) = (claim.lane, &ledger.tables, self.mutation);
+        let mut recovered = Recovered::default();
+        if mutation != Mutation::OutboxForgotten {
+            let rows = tables.outbox.iter().filter(|(_, (of, _))| *of == lane);
+            recovered.outbox = rows.map(|(id, (_, events))| (*id, events.clone())).collect();
+        }
+        let dead = tables.dead.iter().filter(|((of, _), published)| *of == lane && !**published);
+        let letter = |offset| {
+            let entry = self.log.at(lane, offset)?;
+            let (code, message) = entry.says.as_ref().err()?;
+            Some((entry.record.clone(), (*code).to_owned(), message.clone()))
+        };
+        recovered.dead = dead.filter_map(|((_, offset), _)| letter(*offset)).collect();
+        if lane.source == Source::Orders {
+            recover_payments(&mut recovered, ledger, claim);
+        }
+        recovered
+    }
+
+    fn put(&mut self, questions: Questions) {
+        for charge in questions.charges {
+            self.asked.extend(self.tab.charge(charge));
+        }
+        for refund in questions.refunds {
+            self.asked.extend(self.tab.refund(refund));
+        }
+    }
+
+    fn fenced(&mut self, work: Box<Work<'l>>) -> Result<bool, String> {
+        let lanes = self.desk.lanes.keys().copied().collect();
+        self.go(Stage::Dropping(work, lanes))
+    }
+
+    fn ask_whether(
+        &mut self,
+        ledger: &mut Ledger,
+        mut work: Box<Work<'l>>,
+    ) -> Result<bool, String> {
+        match self.mutation {
+            Mutation::AmbiguousIsCommitted => self.done(work),
+            Mutation::AmbiguousIsNot => {
+                work.begin(ledger, self.seen.mood());
+                self.go(Stage::Writing(work))
+            }
+            _ => {
+                let lanes = work.advances.keys().copied().collect();
+                self.go(Stage::Asking(work, lanes))
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        ledger: &mut Ledger,
+        mut work: Box<Work<'l>>,
+        mut lanes: Vec<LaneId>,
+    ) -> Result<bool, String> {
+        while let Some(lane) = lanes.first() {
+            let claim = &work.advances[lane].claim;
+            match ledger.committed_seq(*lane, claim.epoch) {
+                Err(Waits) => return self.stay(Stage::Asking(work, lanes)),
+                Ok(seq) => match claim.standing(seq) {
+                    Standing::Ahead => return self.done(work),
+                    Standing::Unchanged => {
+                        work.begin(ledger, self.seen.mood());
+                        return self.go(Stage::Writing(work));
+                    }
+                    Standing::Lost => drop(lanes.remove(0)),
+                },
+            }
+        }
+        self.fenced(work)
+    }
+
+    fn drop_lost(
+        &mut self,
+        ledger: &mut Ledger,
+        mut work: Box<Work<'l>>,
+        mut lanes: Vec<LaneId>,
+    ) -> Result<bool, String> {
+        while let Some(lane) = lanes.last().copied() {
+            let claim = &self.desk.lanes[&lane].claim;
+            match ledger.committed_seq(lane, claim.epoch) {
+                Err(Waits) => return self.stay(Stage::Dropping(work, lanes)),
+                Ok(Some(seq)) if seq == claim.commit_seq => {}
+                Ok(Some(seq)) => return Err(format!("{lane} stands at {seq}: {claim:?}")),
+                Ok(None) => {
+                    claim.tenure.end();
+                    self.desk.drop_lane(lane);
+                }
+            }
+            lanes.pop();
+        }
+        let desk = &self.desk;
+        work.outcomes.retain(|outcome| desk.may_settle(outcome));
+        work.retired.retain(|lane, _| desk.owns(*lane));
+        self.try_part(ledger, work);
+        Ok(true)
+    }
+
+    fn answered(&mut self, mut work: Box<Work<'l>>) -> Result<bool, String> {
+        work.learn(&mut self.seen);
+        self.done(work)
+    }
+
+    fn done(&mut self, mut work: Box<Work<'l>>) -> Result<bool, String> {
+        if !work.late.is_empty() {
+            return self.go(Stage::Late(work));
+        }
+        let Some(applied) = work.applied.take() else { return Ok(true) };
+        let letter = |entry: &'l Entry| {
+            let (code, message) = entry.says.as_ref().err()?;
+            Some(DeadLetter { record: &entry.record, code, message: message.clone() })
+        };
+        let dead: Vec<_> = work.dead().filter_map(letter).collect();
+        let batch = Batch {
+            advances: &work.advances,
+            records: &[],
+            dead: &dead,
+            outcomes: &work.outcomes,
+            unsettled: &work.unsettled,
+            retired: &Retired::default(),
+        };
+        let questions = self.desk.committed(&batch, applied);
+        self.put(questions);
+        Ok(true)
+    }
+}
+
+fn recover_payments(recovered: &mut Recovered, ledger: &Ledger, claim: &Claim) {
+    use contract::OrderStatus;
+    use processor::decide::Refund;
+
+    let of_lane = ledger.tables.orders.iter().filter(|(_, row)| row.state.lane == claim.lane);
+    for (order_id, row) in of_lane {
+        let waits =
+            row.state.status == OrderStatus::Reserved && row.state.offset >= claim.resume_offset;
+        if waits && ledger.mutation != Mutation::ResumeSkipped {
+            recovered.reserved.insert(*order_id, row.state.clone());
+        }
+        let payment = ledger.tables.payments.get(order_id);
+        if let Some(payment) = payment.filter(|payment| payment.status == "REFUND_PENDING")
+            && ledger.mutation != Mutation::RefundsForgotten
+        {
+            let (order_id, amount) = (*order_id, payment.amount);
+            recovered.refunds.push(Refund { order_id, amount, lane: claim.lane });
+        }
+    }
+}
