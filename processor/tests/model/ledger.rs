@@ -2,13 +2,14 @@
 //! they end, and end when the server says so, whether or not anybody still
 //! listens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use contract::{OrderId, Sku};
-use processor::decide::Outcome;
+use foldhash::fast::FixedState;
+use processor::decide::{EventOut, OrderState, Outcome, Refund};
 use processor::lane::{Claim, LaneId, Source, Tenure};
-use processor::store::Advance;
+use processor::store::{Advance, Recovered, Retired};
 use uuid::Uuid;
 
 use super::log::{PRODUCTS, STOCKED, sku};
@@ -48,6 +49,43 @@ pub(crate) struct Deed {
     pub(crate) refused: Vec<Place>,
     /// How many commits there were before the transaction began.
     pub(crate) begun: usize,
+    pub(crate) unsettled: HashMap<OrderId, OrderState, FixedState>,
+    pub(crate) retired: Retired,
+    /// Pieces that were seen when it was decided.
+    pub(crate) seen: Vec<(Sku, Option<i64>)>,
+    pub(crate) outbox: Vec<(LaneId, i64, Vec<EventOut>)>,
+    /// Whether a shelf came into being after it was looked for.
+    pub(crate) missed_a_shelf: bool,
+}
+
+/// What the database was asked, in the order of its answers.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    Claim(Claim),
+    Recover(Claim, Found),
+    Commit(Deed),
+    Fenced(Deed),
+}
+
+/// What a claim found, as far as it can be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) outbox: Vec<(i64, Vec<EventOut>)>,
+    pub(crate) dead: Vec<i64>,
+    pub(crate) reserved: BTreeMap<OrderId, OrderState>,
+    pub(crate) refunds: BTreeMap<OrderId, Refund>,
+}
+
+impl From<&Recovered> for Found {
+    fn from(recovered: &Recovered) -> Self {
+        let refund = |refund: &Refund| (refund.order_id, refund.clone());
+        Self {
+            outbox: recovered.outbox.clone(),
+            dead: recovered.dead.iter().map(|(record, ..)| record.offset).collect(),
+            reserved: recovered.reserved.clone().into_iter().collect(),
+            refunds: recovered.refunds.iter().map(refund).collect(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -63,6 +101,8 @@ pub(crate) struct Ledger {
     pub(crate) tables: Tables,
     /// Every commit, in order.
     pub(crate) deeds: Vec<Deed>,
+    /// The same among all else, when it is to be kept.
+    pub(crate) calls: Option<Vec<Call>>,
     transactions: Vec<Transaction>,
     locks: Vec<(Lock, usize)>,
     outbox_ids: i64,
@@ -120,11 +160,23 @@ impl Ledger {
     pub(crate) fn commit(&mut self, transaction: usize) -> Result<(), String> {
         let Transaction { standing, writes, deed, .. } = &mut self.transactions[transaction];
         *standing = Standing::Committed;
-        let (writes, deed) = (std::mem::take(writes), std::mem::take(deed));
+        let (writes, mut deed) = (std::mem::take(writes), std::mem::take(deed));
+        let missed = |(sku, seen): &(Sku, Option<i64>)| {
+            seen.is_none() && self.tables.stock.contains_key(sku)
+        };
+        deed.missed_a_shelf = deed.seen.iter().any(missed);
         self.locks.retain(|(_, by)| *by != transaction);
         writes.into_iter().try_for_each(|write| self.tables.write(write))?;
+        self.note(|| Call::Commit(deed.clone()));
         self.deeds.push(deed);
         Ok(())
+    }
+
+    /// Notes a call, when calls are kept.
+    pub(crate) fn note(&mut self, call: impl FnOnce() -> Call) {
+        if let Some(calls) = &mut self.calls {
+            calls.push(call());
+        }
     }
 
     /// The server rolls back.
@@ -158,14 +210,10 @@ impl Ledger {
         }
         let Progress { epoch, next, resume, seq } = *row;
         let tenure = Arc::new(Tenure::default());
-        Some(Claim {
-            lane,
-            epoch,
-            next_offset: next,
-            resume_offset: resume,
-            commit_seq: seq,
-            tenure,
-        })
+        let (next_offset, resume_offset, commit_seq) = (next, resume, seq);
+        let claim = Claim { lane, epoch, next_offset, resume_offset, commit_seq, tenure };
+        self.note(|| Call::Claim(claim.clone()));
+        Some(claim)
     }
 
     /// The commits seen under an epoch; waits (`Err`) for a transaction that

@@ -10,6 +10,7 @@
 
 #![cfg(test)]
 
+mod fidelity;
 mod ledger;
 mod log;
 mod mutation;

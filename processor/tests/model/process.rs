@@ -12,7 +12,7 @@ use processor::store::{Batch, DeadLetter, LastSeen, Recovered, Retired};
 use processor::work::Desk;
 use tokio::sync::Notify;
 
-use super::ledger::{self, Ledger, Waits};
+use super::ledger::{self, Call, Found, Ledger, Waits};
 use super::log::{Entry, Log};
 use super::mutation::Mutation;
 use super::topic::Line;
@@ -220,6 +220,7 @@ impl<'l> Processor<'l> {
                 Task::Claimed(claim) => {
                     records.retain(|entry| entry.lane != claim.lane);
                     let recovered = self.recover(ledger, &claim);
+                    ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
                     let questions = self.desk.take_over(claim, recovered);
                     self.put(questions);
                 }

@@ -11,7 +11,7 @@ const SECOND_LANE: u16 = 1;
 fn schedule(items: Vec<Item>, processors: u8, choices: &[(Verb, u16, u16)]) -> Schedule {
     let members = u16::from(processors);
     let choice = |(verb, which, amount): &(Verb, u16, u16)| verb.choice(members, *which, *amount);
-    Schedule { items, processors, choices: choices.iter().map(choice).collect() }
+    Schedule { items, processors, choices: choices.iter().map(choice).collect(), deaf: 0 }
 }
 
 fn order() -> Item {

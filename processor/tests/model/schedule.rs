@@ -10,6 +10,8 @@ pub(crate) struct Schedule {
     pub(crate) items: Vec<Item>,
     pub(crate) processors: u8,
     pub(crate) choices: Vec<u16>,
+    /// For how many rounds after that zombies do not hear that they are out.
+    pub(crate) deaf: u8,
 }
 
 /// What may happen next.
@@ -101,6 +103,7 @@ impl Verb {
 }
 
 pub(crate) fn schedules() -> impl Strategy<Value = Schedule> {
-    (log::items(), 2..=4_u8, prop::collection::vec(any::<u16>(), 20..140))
-        .prop_map(|(items, processors, choices)| Schedule { items, processors, choices })
+    (log::items(), 2..=4_u8, prop::collection::vec(any::<u16>(), 20..140), 0..16_u8).prop_map(
+        |(items, processors, choices, deaf)| Schedule { items, processors, choices, deaf },
+    )
 }

@@ -12,12 +12,12 @@ use processor::lane::LaneId;
 use processor::store::{Advance, Applied, LastSeen, Retired, view};
 use processor::work::Desk;
 
-use super::ledger::{Deed, Ledger, Lock, Standing};
+use super::ledger::{Call, Deed, Ledger, Lock, Standing};
 use super::log::Entry;
 use super::mutation::Mutation;
 use super::tables::{OrderRow, Progress, Tables, Write};
 
-const NOW: &str = "2026-11-21T08:00:01Z";
+pub(crate) const NOW: &str = "2026-11-21T08:00:01Z";
 
 /// The next statement of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +135,7 @@ impl<'l> Work<'l> {
             Err(Failed::NotSure) => return Went::Stop("locked stock rows changed".to_owned()),
             Err(Failed::Fenced) => {
                 ledger.abort(self.transaction);
+                ledger.note(|| Call::Fenced(self.deed()));
                 return Went::Fenced;
             }
             Err(Failed::Stop(why)) => return Went::Stop(why),
@@ -357,7 +358,29 @@ impl<'l> Work<'l> {
             taken: taken.map(|taken| (taken.order_id, taken.reason.is_some())).collect(),
             refused: refusals.map(|refusal| (refusal.lane, refusal.offset)).collect(),
             begun: 0,
+            unsettled: self.unsettled.clone(),
+            retired: self.all_retired(),
+            seen: self.seen(),
+            missed_a_shelf: false,
+            outbox: self.applied.iter().flat_map(|applied| applied.outbox.clone()).collect(),
         }
+    }
+}
+
+impl Work<'_> {
+    fn all_retired(&self) -> Retired {
+        let mut all = Retired::default();
+        for retired in self.retired.values() {
+            all.outbox.extend(&retired.outbox);
+            all.dead.extend(&retired.dead);
+        }
+        all
+    }
+
+    /// The shelves that the decision saw; of locked ones nothing needs to be told.
+    fn seen(&self) -> Vec<(Sku, Option<i64>)> {
+        let skus = view::skus(&self.new).into_values();
+        skus.map(|sku| (sku.clone(), self.books.stock.available(sku))).collect()
     }
 }
 

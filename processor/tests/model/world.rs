@@ -45,7 +45,7 @@ pub(crate) fn run(schedule: &Schedule, mutation: Mutation) -> Result<(), String>
     for choice in &schedule.choices {
         world.step(*choice)?;
     }
-    world.heal()?;
+    world.heal(schedule.deaf)?;
     verdict::judge(&log, &world)
 }
 
@@ -219,21 +219,17 @@ impl<'l> World<'l> {
     }
 
     /// Everybody lives, nothing is lost any more; runs until nothing moves.
-    pub(crate) fn heal(&mut self) -> Result<(), String> {
+    pub(crate) fn heal(&mut self, deaf: u8) -> Result<(), String> {
         for orphan in self.orphans() {
             self.ledger.abort_unended(orphan);
         }
         for which in 0..self.members.len() {
             self.restart_if(which, |process| process.is_none());
         }
-        // Zombies hear that they are out.
-        for (lane, owner) in &self.owners {
-            for (which, member) in self.members.iter_mut().enumerate() {
-                if let Some(process) = member.process.as_mut().filter(|_| which != *owner) {
-                    process.revoke(*lane);
-                }
-            }
+        for round in 0..usize::from(deaf) {
+            self.round(round)?;
         }
+        self.tell_zombies();
         for round in 0..ROUNDS_MAX {
             if self.round(round)? || !self.is_at_rest() {
                 continue;
@@ -250,6 +246,17 @@ impl<'l> World<'l> {
             }
         }
         Err(format!("no rest after {ROUNDS_MAX} rounds: {:?}", self.ledger.tables.progress))
+    }
+
+    /// Who does not own a lane by the group's word hears so.
+    fn tell_zombies(&mut self) {
+        for (lane, owner) in &self.owners {
+            for (which, member) in self.members.iter_mut().enumerate() {
+                if let Some(process) = member.process.as_mut().filter(|_| which != *owner) {
+                    process.revoke(*lane);
+                }
+            }
+        }
     }
 
     /// Starts a process anew when it is to be; gives it what nobody has.
