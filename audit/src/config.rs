@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use contract::topic::Topics;
 use service::args::{DatabaseArgs, KafkaArgs, duration};
 
@@ -63,6 +63,10 @@ pub struct Args {
     /// How often the watch makes a step
     #[arg(long, env = "AUDIT_INTERVAL", value_parser = duration, default_value = "2s")]
     interval: Duration,
+    /// Where the watch begins: at the beginning of the log, or here and now, believing the
+    /// tables as they are
+    #[arg(long, env = "AUDIT_FROM", value_enum, default_value_t = Begin::Earliest)]
+    from: Begin,
     /// Admin port of the watch: /livez, /readyz, /metrics
     #[arg(long, env = "AUDIT_ADMIN_LISTEN", default_value = "127.0.0.1:9083")]
     admin_listen: SocketAddr,
@@ -76,8 +80,19 @@ pub struct Args {
 pub struct Watching {
     /// Between two steps.
     pub interval: Duration,
+    /// Where it begins.
+    pub from: Begin,
     /// Where the admin port listens.
     pub admin_listen: SocketAddr,
+}
+
+/// Where a watch begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Begin {
+    /// At the first record; all of them must be there still.
+    Earliest,
+    /// At what is processed now: the tables as they are count as right.
+    Latest,
 }
 
 /// What `audit` does instead of an audit.
@@ -141,8 +156,8 @@ impl Args {
 
     /// Whether to watch, and how.
     pub fn watching(&self) -> Option<Watching> {
-        let (interval, admin_listen) = (self.interval, self.admin_listen);
-        self.watch.then_some(Watching { interval, admin_listen })
+        let Self { interval, from, admin_listen, .. } = *self;
+        self.watch.then_some(Watching { interval, from, admin_listen })
     }
 
     /// The audit that is asked for.

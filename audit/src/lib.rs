@@ -34,7 +34,7 @@ pub mod watch;
 
 use std::time::Instant;
 
-pub use config::{Args, Command, Config, Progress, Receipts, Settle, Watching};
+pub use config::{Args, Begin, Command, Config, Progress, Receipts, Settle, Watching};
 pub use report::{Report, Verdict};
 
 use error::CannotJudge;

@@ -51,7 +51,7 @@ async fn watch(config: &Config, watching: Watching) -> anyhow::Result<Report> {
     let listener = admin::bind(watching.admin_listen, "/livez, /readyz and /metrics").await?;
     let closed = CancellationToken::new();
     let admin = tokio::spawn(admin::serve(listener, admin, closed.clone()));
-    let report = audit::watch::run(config, watching.interval, &health, &stop).await;
+    let report = audit::watch::run(config, &watching, &health, &stop).await;
     closed.cancel();
     admin.await.context("the admin port failed")?;
     Ok(report)

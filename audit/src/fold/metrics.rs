@@ -44,6 +44,36 @@ impl Metrics {
         }
     }
 
+    /// Believes a counter as it is shown, in counts or minor units; says whether it is one.
+    pub fn believe(&mut self, metric: &str, dimension: &str, value: i64) -> bool {
+        let value = i128::from(value);
+        let believed = match metric {
+            "orders_total" => {
+                self.orders += value;
+                Some(())
+            }
+            "orders_by_status" => OrderStatus::parse(dimension).map(|status| {
+                self.by_status[status as usize] += value;
+            }),
+            "rejects" => REASONS.iter().position(|reason| *reason == dimension).map(|reason| {
+                self.by_reason[reason] += value;
+            }),
+            "orders_per_minute" => minute_of(dimension).map(|minute| {
+                *self.by_minute.entry(minute).or_default() += value;
+            }),
+            "revenue_total" => Code::parse(dimension).map(|currency| {
+                *self.revenue.entry(currency).or_default() += value;
+            }),
+            "revenue_per_minute" => money_and_minute(dimension).map(|key| {
+                *self.revenue_by_minute.entry(key).or_default() += value;
+            }),
+            // Of the pieces sold.
+            "top_products" => Some(()),
+            _ => None,
+        };
+        believed.is_some()
+    }
+
     /// The rows that should be shown, with these pieces sold; a metric that is 0 is not.
     pub fn expected<'a>(&self, sold: impl Iterator<Item = (&'a str, i128)>) -> Expected {
         let mut rows = BTreeMap::new();
@@ -114,6 +144,17 @@ impl Expected {
     }
 }
 
+fn minute_of(text: &str) -> Option<i64> {
+    let time = text.strip_suffix('Z')?;
+    let time: Timestamp = format!("{time}:00Z").parse().ok()?;
+    Some(time.as_microsecond().div_euclid(MINUTE_US))
+}
+
+fn money_and_minute(text: &str) -> Option<(Code, i64)> {
+    let (currency, minute) = text.split_once(' ')?;
+    Some((Code::parse(currency)?, minute_of(minute)?))
+}
+
 fn minute(at: i64) -> String {
     match Timestamp::from_microsecond(at * MINUTE_US) {
         Ok(time) => time.strftime("%Y-%m-%dT%H:%MZ").to_string(),
@@ -123,4 +164,34 @@ fn minute(at: i64) -> String {
 
 fn sample(metric: &str, dimension: &str, detail: String) -> Sample {
     Sample { id: format!("{metric} {dimension}").trim_end().to_owned(), place: None, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_believed_is_what_is_expected() {
+        let shown = [
+            ("orders_total", "", 10, "10"),
+            ("orders_by_status", "PAID", 7, "7"),
+            ("rejects", "card_expired", 3, "3"),
+            ("orders_per_minute", "2026-11-21T08:46Z", 10, "10"),
+            ("revenue_total", "EUR", 7050, "70.5"),
+            ("revenue_per_minute", "JPY 2026-11-21T08:46Z", 1000, "1000"),
+        ];
+        let (mut metrics, mut findings) = (Metrics::default(), Findings::default());
+        for (metric, dimension, units, _) in shown {
+            assert!(metrics.believe(metric, dimension, units), "{metric}");
+        }
+        let mut expected = metrics.expected([("p-1", 4)].into_iter());
+        for (metric, dimension, _, text) in shown {
+            expected.judge(metric, dimension, text, &mut findings);
+        }
+        expected.judge("top_products", "p-1", "4", &mut findings);
+        expected.judge_missing(&mut findings);
+        assert_eq!(findings.total(), 0, "{findings:?}");
+        assert!(!metrics.believe("orders_per_minute", "soon", 1));
+        assert!(!metrics.believe("weather", "", 1));
+    }
 }

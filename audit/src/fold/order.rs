@@ -175,6 +175,13 @@ impl Told {
         Self { steps: u8::MAX, ..Self::default() }
     }
 
+    /// The reservation has been told, as far as anybody remembers.
+    pub fn beginning() -> Self {
+        let mut told = Self::default();
+        told.add(Step::Reserved);
+        told
+    }
+
     /// Whether this step has been told.
     pub fn has(self, step: Step) -> bool {
         self.steps & 1 << step as u8 != 0

@@ -172,6 +172,25 @@ pub async fn metrics(snapshot: &mut PgConnection, mut visit: impl FnMut(&str, &s
     .await
 }
 
+/// Reads the counters under `sales_metrics`: name, dimension, sum over all writers.
+pub async fn counters(snapshot: &mut PgConnection, mut visit: impl FnMut(&str, &str, i64)) -> Read {
+    const SQL: &str = "select metric_name, dimension, sum(value)::bigint \
+        from sales_metric_shards group by metric_name, dimension";
+    stream(snapshot, SQL, |row| {
+        visit(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(())
+    })
+    .await
+}
+
+/// Reads where each partition has work left over: topic, partition and first offset.
+pub async fn resume_offsets(
+    snapshot: &mut PgConnection,
+) -> Result<Vec<(String, i32, i64)>, sqlx::Error> {
+    const SQL: &str = "select topic, partition, resume_offset from partition_progress";
+    sqlx::query_as(SQL).fetch_all(snapshot).await
+}
+
 /// Reads `outbox`: topic and partition of the input.
 pub async fn outbox(snapshot: &mut PgConnection, mut visit: impl FnMut(i64, &str, i32)) -> Read {
     stream(snapshot, "select id, topic, partition from outbox", |row| {

@@ -44,13 +44,20 @@ pub struct Books {
     pub(super) unsent: BTreeMap<Place, u32>,
     /// Whether there were orders, alerts or dead letters that are known no more.
     pub(super) forgetful: bool,
+    /// Orders that were in the tables when the watch began, and of which the log is read.
+    pub(super) base: HashMap<Uuid, OrderStatus>,
     /// What was found, each place once.
     pub findings: Findings,
     /// Orders that are proved.
     pub proved_orders: u64,
     /// How long something may be under way, in seconds.
     pub(super) patience_s: u32,
+    /// How many proved orders are remembered all the same.
+    pub(super) kept: usize,
 }
+
+/// Repetitions and requests mostly come soon.
+const KEPT: usize = 25_000;
 
 /// One order between two steps.
 #[derive(Clone, Copy, Default, Debug)]
@@ -59,8 +66,10 @@ pub(super) struct Carried {
     pub(super) counted: Option<(OrderStatus, Option<u8>)>,
     /// When it was first seen under way, by the watch's clock.
     pub(super) since_s: Option<u32>,
-    /// Its first requests were judged and forgotten.
+    /// It was proved and forgotten before.
     pub(super) recalled: bool,
+    /// What was asked of it before is not known.
+    pub(super) partial: bool,
     /// Whether it is among the open ones.
     pub(super) open: bool,
     /// It was late too long, which is a finding, and no longer waited for.
@@ -82,6 +91,8 @@ pub struct Lane {
     pub watermark: i64,
     /// When the last record that was read had been written, in seconds since 1970.
     pub logged_s: u32,
+    /// What is before was in the tables when the watch began.
+    pub base: i64,
     /// Of its row of `partition_progress`.
     pub next_offset: i64,
     /// Of its row of `partition_progress`.
@@ -113,9 +124,11 @@ impl Books {
             unjudged: 0,
             unsent: BTreeMap::new(),
             forgetful: false,
+            base: HashMap::new(),
             findings: Findings::once(),
             proved_orders: 0,
             patience_s,
+            kept: KEPT,
         }
     }
 
@@ -129,6 +142,12 @@ impl Books {
         self.ledger.take(record);
         self.carry();
         let place = record.place;
+        if self.is_base(place)
+            && let Some(unreadable) = self.ledger.unreadable.get_mut(&place)
+        {
+            // Whether it was sent before the watch began is not known.
+            unreadable.published = true;
+        }
         if let Some(lane) = self.lanes.get_mut(&(place.topic, place.partition)) {
             lane.folded = place.offset + 1;
             lane.logged_s = record.logged_s;
@@ -139,7 +158,9 @@ impl Books {
     pub(super) fn carry(&mut self) {
         for number in self.carried.len()..self.ledger.orders.items().len() {
             self.carried.push(Carried { open: true, ..Carried::default() });
-            self.open.push(u32::try_from(number).unwrap_or(u32::MAX));
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            self.open.push(number);
+            self.begin_order(number);
         }
     }
 

@@ -9,9 +9,8 @@ use crate::fold::ledger::Ask;
 use crate::fold::{causes, dead_letters, events, orders, payments, processed, refused, requests};
 use crate::invariants::Invariant;
 
-/// Orders that are proved and remembered all the same: repetitions, requests and
-/// receipts mostly come soon.
-const KEPT: usize = 25_000;
+/// Alerts are forgotten when there are more.
+const ALERTS_KEPT: usize = 100_000;
 /// Arrivals of stock are remembered one by one for so long.
 const ARRIVALS_KEPT_US: i64 = 120_000_000;
 
@@ -35,7 +34,10 @@ impl Books {
     /// Judges what needs all that was processed until the snapshot, in every lane.
     pub fn judge_level(&mut self) {
         let Self { ledger, carried, findings, .. } = self;
-        let whole = |number: u32| !carried[number as usize].recalled;
+        let whole = |number: u32| {
+            let carried = carried[number as usize];
+            !carried.recalled && !carried.partial
+        };
         requests::judge_where(ledger, whole, findings);
         for (number, request) in (0..).zip(ledger.requests.items()).skip(self.unjudged) {
             let order = target(request).and_then(|id| ledger.orders.find(id));
@@ -148,11 +150,11 @@ impl Books {
     /// Forgets what is proved and not of late, when that is the larger part.
     pub fn compact(&mut self, now_us: i64) {
         let (orders, requests) = (self.ledger.orders.items().len(), self.ledger.requests.items());
-        if orders + requests.len() <= 2 * (self.open.len() + KEPT) {
+        if orders + requests.len() <= 2 * (self.open.len() + self.kept) {
             return;
         }
-        let (carried, unjudged) = (&self.carried, self.unjudged);
-        let keep = |n: u32| carried[n as usize].open || n as usize + KEPT >= orders;
+        let (carried, unjudged, kept) = (&self.carried, self.unjudged, self.kept);
+        let keep = |n: u32| carried[n as usize].open || n as usize + kept >= orders;
         let (kept, requests) = self.ledger.compact(keep, |number| number as usize >= unjudged);
         self.carried = kept.iter().map(|number| self.carried[*number as usize]).collect();
         let numbers = (0..).zip(&self.carried).filter(|(_, carried)| carried.open);
@@ -160,7 +162,7 @@ impl Books {
         self.unjudged = requests.iter().filter(|number| (**number as usize) < unjudged).count();
         self.new = (self.carried.len(), requests.len());
         self.repeated.clear();
-        if self.ledger.forget_unreadable() || self.alerts.len() > KEPT {
+        if self.ledger.forget_unreadable() || self.alerts.len() > ALERTS_KEPT {
             self.alerts = events::Alerts::default();
             self.forgetful = true;
         }

@@ -17,6 +17,7 @@
 //! that are nowhere in the log. That is left to the audit at rest.
 
 mod asks;
+mod base;
 mod books;
 mod close;
 pub mod metrics;
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use books::Books;
 pub use standing::{Standing, Watermark};
 
-use crate::config::{Config, Settle};
+use crate::config::{Begin, Config, Settle, Watching};
 use crate::error::{CannotJudge, Trouble};
 use crate::invariants::Invariant;
 use crate::place::Topic;
@@ -66,28 +67,44 @@ pub struct Watch {
 
 impl Watch {
     /// Looks where the log begins; nothing is read yet.
-    pub async fn open(config: &Config) -> Result<Self, CannotJudge> {
+    pub async fn open(config: &Config, from: Begin) -> Result<Self, CannotJudge> {
         let log = Log::new(&config.brokers, &config.topics, config.progress);
         let extents = tokio::task::spawn_blocking(move || log.extents(&TOPICS))
             .await
             .map_err(|error| CannotJudge::because(format!("asking Kafka failed: {error}")))??;
-        crate::quiescence::whole_log(config, &extents)?;
+        if from == Begin::Earliest {
+            let hint = "; --from latest begins with the tables as they are";
+            crate::quiescence::whole_log(config, &extents).map_err(|mut why| {
+                why.missing.last_mut().map(|last| last.push_str(hint));
+                why
+            })?;
+        }
         let inputs = extents.iter().filter(|e| matches!(e.topic, Topic::Orders | Topic::Stock));
         let lanes = inputs.map(|extent| ((extent.topic, extent.partition), extent.low));
         let kept_since_s = now_s().saturating_sub(seconds(config.retention));
-        let books = Books::new(lanes, kept_since_s, seconds(patience(config)));
-        let tail = Tail::open(&config.brokers, &config.topics, &extents).map_err(for_good)?;
         let mut watch = Self {
             config: config.clone(),
-            books,
-            tail: Some(tail),
+            books: Books::new(lanes, kept_since_s, seconds(patience(config))),
+            tail: None,
             database: None,
             sums_due: Instant::now(),
             standing: Standing::default(),
             read: Counts::default(),
         };
-        watch.database = Some(watch.connect().await?);
+        let mut database = watch.connect().await?;
+        let extents = match from {
+            Begin::Earliest => extents,
+            Begin::Latest => watch.believe(&mut database, extents).await.map_err(for_good)?,
+        };
+        watch.database = Some(database);
+        let tail = Tail::open(&config.brokers, &config.topics, &extents).map_err(for_good)?;
+        watch.tail = Some(tail);
         Ok(watch)
+    }
+
+    /// How many proved orders are remembered all the same.
+    pub fn keep(&mut self, orders: usize) {
+        self.books.kept = orders;
     }
 
     /// Makes one step; says whether it reached the level of the tables.
@@ -155,20 +172,20 @@ impl Watch {
     }
 }
 
-/// Watches until `stop`; a step is made every `interval`. Whatever goes wrong
+/// Watches until `stop`. Whatever goes wrong
 /// is in the report, as a verdict that is not clean.
 pub async fn run(
     config: &Config,
-    interval: Duration,
+    watching: &Watching,
     health: &Health,
     stop: &CancellationToken,
 ) -> Report {
     let began = Instant::now();
-    let mut watch = match Watch::open(config).await {
+    let mut watch = match Watch::open(config, watching.from).await {
         Ok(watch) => watch,
         Err(why) => return Report::unjudged(why, Counts::default(), Times::default()),
     };
-    match follow(&mut watch, interval, health, stop).await {
+    match follow(&mut watch, watching.interval, health, stop).await {
         Ok(()) => watch.report(began.elapsed().as_secs_f64()),
         Err(why) => Report::unjudged(why, watch.read, Times::default()),
     }

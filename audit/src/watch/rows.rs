@@ -95,7 +95,7 @@ impl Books {
         (request.place, request.body) = (processed.place, processed.body);
         let target = target(request).and_then(|id| self.ledger.orders.find(id));
         if let Some(order) = target {
-            self.carried[order as usize].recalled = true;
+            self.carried[order as usize].partial = true;
         }
         self.repeated.push(number);
         let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
@@ -183,6 +183,7 @@ impl Books {
         new.any(|(number, request)| {
             target(request) == Some(order)
                 && request.refused.is_none()
+                && !self.is_base(request.place)
                 && !self.repeated.contains(&number)
         })
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use audit::watch::Watch;
-use audit::{Config, Receipts, Settle};
+use audit::{Begin, Config, Receipts, Settle};
 
 use crate::planted_tables;
 use crate::world::{self, World};
@@ -18,7 +18,7 @@ fn config(honest: &Config) -> Config {
 /// A topic that was made a moment ago may still be without a leader.
 async fn open(config: &Config) -> Watch {
     for _ in 0..50 {
-        match Watch::open(config).await {
+        match Watch::open(config, Begin::Earliest).await {
             Ok(watch) => return watch,
             Err(why) if why.missing.iter().any(|why| why.contains("Broker: ")) => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
