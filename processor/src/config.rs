@@ -46,6 +46,10 @@ pub struct RunArgs {
     /// Orders of one worker waiting for their payment at most
     #[arg(long, env = "PROCESSOR_UNSETTLED_MAX", default_value_t = 20_000)]
     pub unsettled_max: usize,
+    /// Dead letters of one worker within ten seconds that stop the process when they outnumber
+    /// readable records: a broken deployment must not move a topic into the dead letters; 0 is no limit
+    #[arg(long, env = "PROCESSOR_DEAD_LETTER_LIMIT", default_value_t = 200)]
+    pub dead_letter_limit: usize,
     /// How long a stop waits for payments and acknowledgements
     #[arg(long, env = "PROCESSOR_DRAIN_DEADLINE", default_value = "10s", value_parser = duration)]
     pub drain_deadline: Duration,
@@ -144,6 +148,7 @@ impl RunArgs {
             commit_interval: self.commit_interval,
             unsettled_max: self.unsettled_max,
             unacknowledged_max: 64,
+            dead_letter_limit: self.dead_letter_limit,
             drain_deadline: self.drain_deadline,
         }
     }

@@ -5,6 +5,7 @@ mod assignment;
 mod claims;
 mod poll_loop;
 mod stash;
+mod watchdog;
 
 pub use claims::Claims;
 pub use poll_loop::{PollConfig, PollLoop};

@@ -19,10 +19,13 @@ use tokio_util::sync::CancellationToken;
 use super::Claims;
 use super::assignment::{Assignment, Change};
 use super::stash::{Flow, Stash};
+use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
+
+mod looks;
 
 /// How long one poll waits for a record.
 const POLL_WAIT: Duration = Duration::from_millis(50);
@@ -34,13 +37,6 @@ const BURST: usize = 500;
 const HINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a broker that was away may take to show that it is back.
-const KAFKA_LOOK: Duration = Duration::from_millis(500);
-
-/// How long a lane may have another owner while the group gives it to us. A
-/// process that was away hears within its session time-out (15 s) that it is out.
-const LOST_GRACE: Duration = Duration::from_secs(30);
 
 /// What the poll loop needs.
 pub struct PollConfig {
@@ -73,6 +69,7 @@ struct LaneFeed {
     hinted: i64,
     /// Since when another process owns the lane, as far as we noticed.
     lost_at: Option<Instant>,
+    watchdog: Watchdog,
 }
 
 impl PollLoop {
@@ -128,6 +125,7 @@ impl PollLoop {
             self.hint(false);
             self.look_for_kafka();
             self.look_for_lost_lanes()?;
+            self.look_for_standstill()?;
         }
         self.pause_all();
         while !drained.is_cancelled() {
@@ -159,36 +157,6 @@ impl PollLoop {
             }
             self.health.pass("kafka");
             return Ok(());
-        }
-        Ok(())
-    }
-
-    /// Whether a broker that was away answers again. librdkafka tells of the loss
-    /// only; without records nothing else would tell of the return.
-    fn look_for_kafka(&self) {
-        if self.health.is_failing("kafka")
-            && self.consumer.fetch_metadata(Some(&self.topics.orders), KAFKA_LOOK).is_ok()
-        {
-            self.health.pass("kafka");
-        }
-    }
-
-    /// A process that stood still between its assignment and its claim takes the
-    /// lane from whoever the group gave it to meanwhile, and then hears that it is
-    /// out. Nobody works on the lane: the owner by the group's word has to end, for
-    /// only joining anew makes it claim again.
-    fn look_for_lost_lanes(&mut self) -> anyhow::Result<()> {
-        let away = self.health.is_failing("kafka");
-        for (lane, feed) in &mut self.lanes {
-            if away || !feed.claim.tenure.has_ended() {
-                feed.lost_at = None;
-                continue;
-            }
-            let lost_at = feed.lost_at.get_or_insert_with(Instant::now);
-            ensure!(
-                lost_at.elapsed() < LOST_GRACE,
-                "{lane} was claimed by another process, yet the group gives it to us; start again to claim it"
-            );
         }
         Ok(())
     }
@@ -268,7 +236,9 @@ impl PollLoop {
         {
             stash.push(task, 0);
         }
-        self.lanes.insert(lane, LaneFeed { claim, expected, stash, hinted: -1, lost_at: None });
+        let watchdog = Watchdog::new(Instant::now());
+        let feed = LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog };
+        self.lanes.insert(lane, feed);
         // A partition that was paused when it left is still paused when it
         // comes back.
         if let Err(error) = self.consumer.resume(&self.list(lane)) {
@@ -363,32 +333,6 @@ impl PollLoop {
         }
         tracing::warn!(%error, "kafka");
         Ok(())
-    }
-
-    /// Says which records are gone, for the person who has to decide.
-    fn name_the_gap(&self) -> String {
-        let mut gaps = Vec::new();
-        for (lane, feed) in &self.lanes {
-            let topic = lane.topic(&self.topics);
-            match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
-                Ok((low, high)) if feed.expected < low || feed.expected > high => {
-                    gaps.push(format!(
-                        "{topic}/{} stands at offset {} but the log holds {low}..{high}",
-                        lane.partition, feed.expected
-                    ));
-                }
-                _ => {}
-            }
-        }
-        format!(
-            "records that were not processed are gone from the log: {}; restore the topic, or accept the loss by \
-             setting partition_progress.next_offset by hand",
-            if gaps.is_empty() {
-                "the broker does not say which".to_owned()
-            } else {
-                gaps.join(", ")
-            }
-        )
     }
 
     fn list(&self, lane: LaneId) -> TopicPartitionList {

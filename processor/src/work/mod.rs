@@ -1,6 +1,7 @@
 //! Workers: each owns some lanes, one thread, one connection and one
 //! transaction at a time.
 
+mod dead_letter_limit;
 mod desk;
 mod intake;
 mod queue;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Task;
+use super::dead_letter_limit::DeadLetterLimit;
 use super::desk::Desk;
 use super::intake::{Pace, Waiting, pace};
 use super::queue::{Inbox, InboxHandle};
@@ -43,6 +44,9 @@ pub struct WorkerConfig {
     /// Commits whose events the broker has not acknowledged; more records are
     /// not taken meanwhile.
     pub unacknowledged_max: usize,
+    /// Dead letters within ten seconds that stop the process when they outnumber
+    /// readable records; 0 is no limit.
+    pub dead_letter_limit: usize,
     /// How long answers and acknowledgements are awaited when stopping.
     pub drain_deadline: Duration,
 }
@@ -80,6 +84,7 @@ pub struct Worker {
     desk: Desk,
     seen: LastSeen,
     scratch: Scratch,
+    dead_letters: DeadLetterLimit,
     metrics: WorkerMetrics,
     health: Health,
     stop: CancellationToken,
@@ -94,7 +99,9 @@ impl Worker {
     /// A worker without lanes.
     pub fn new(parts: WorkerParts) -> Self {
         let desk = Desk::new(parts.producer, parts.wake.clone());
+        let limit = parts.config.dead_letter_limit;
         Self {
+            dead_letters: DeadLetterLimit::new(limit, Instant::now()),
             config: parts.config,
             inbox: parts.inbox.0,
             wake: parts.wake,

@@ -67,6 +67,23 @@ async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unreadable_records_stops_the_process_and_stays_in_the_log() {
+    let mut world = World::new("flood").await;
+    let topic = world.bed.topics.orders.clone();
+    for _ in 0..40 {
+        world.bed.produce_to((&topic, 0), None, Some(b"broken"), &[]).await;
+    }
+    let flags = ["--dead-letter-limit", "20", "--batch-max", "10"];
+    let said = Running::start(&world.bed, &flags).await.last_words().await;
+    assert!(said.contains("records are unreadable"), "{said}");
+    // The batch that went over the limit is not committed.
+    assert_eq!(world.text("select (count(*) < 20)::text from dead_letters").await, "true");
+    let processor = Running::start(&world.bed, &["--dead-letter-limit", "0"]).await;
+    world.until("select count(*)::text from dead_letters", "40").await;
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn processors_come_and_go_and_every_order_has_one_outcome() {
     let mut world = World::new("members").await;
     let first = Running::start(&world.bed, &["--payment-latency", "50ms"]).await;

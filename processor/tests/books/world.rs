@@ -65,6 +65,12 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
     }
+
+    /// What it says when it ends by itself.
+    pub(crate) async fn last_words(self) -> String {
+        let ended = tokio::time::timeout(SOON, self.task).await.expect("it goes on");
+        format!("{:#}", ended.unwrap().unwrap_err())
+    }
 }
 
 /// A test's bed with a connection to look at.

@@ -41,8 +41,13 @@ impl Worker {
         mut riders: Riders,
     ) -> anyhow::Result<()> {
         let mut parts: Vec<&[Record]> = vec![records];
+        let mut admitted = false;
         while let Some(part) = parts.pop() {
             let batch = read(part.iter().filter(|r| self.desk.owns(r.lane)), &mut self.scratch);
+            if !admitted {
+                self.dead_letters.admit(batch.records.len(), batch.dead.len(), Instant::now())?;
+                admitted = true;
+            }
             match self.commit_part(batch, &riders).await? {
                 Attempt::Done => riders = Riders::default(),
                 Attempt::Fenced => {

@@ -1,0 +1,110 @@
+//! What the poll loop looks at between two bursts: whether Kafka is back, whether
+//! a lane was lost or stands still, and which records are gone from the log.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use rdkafka::consumer::Consumer;
+
+use super::PollLoop;
+use crate::consume::watchdog::{Standing, Watchdog};
+
+/// How long a broker that was away may take to show that it is back.
+const KAFKA_LOOK: Duration = Duration::from_millis(500);
+
+/// How long a broker may take to say where a partition ends.
+const END_LOOK: Duration = Duration::from_secs(2);
+
+/// How long a lane may have another owner while the group gives it to us. A
+/// process that was away hears within its session time-out (10 s) that it is out.
+const LOST_GRACE: Duration = Duration::from_secs(30);
+
+impl PollLoop {
+    /// Whether a broker that was away answers again. librdkafka tells of the loss
+    /// only; without records nothing else would tell of the return.
+    pub(super) fn look_for_kafka(&self) {
+        if self.health.is_failing("kafka")
+            && self.consumer.fetch_metadata(Some(&self.topics.orders), KAFKA_LOOK).is_ok()
+        {
+            self.health.pass("kafka");
+        }
+    }
+
+    /// A process that stood still between its assignment and its claim takes the
+    /// lane from whoever the group gave it to meanwhile, and then hears that it is
+    /// out. Nobody works on the lane: the owner by the group's word has to end, for
+    /// only joining anew makes it claim again.
+    pub(super) fn look_for_lost_lanes(&mut self) -> anyhow::Result<()> {
+        let away = self.health.is_failing("kafka");
+        for (lane, feed) in &mut self.lanes {
+            if away || !feed.claim.tenure.has_ended() {
+                feed.lost_at = None;
+                continue;
+            }
+            let lost_at = feed.lost_at.get_or_insert_with(Instant::now);
+            ensure!(
+                lost_at.elapsed() < LOST_GRACE,
+                "{lane} was claimed by another process, yet the group gives it to us; start again to claim it"
+            );
+        }
+        Ok(())
+    }
+
+    /// A lane that stands still is told of; one that gets no records although the
+    /// log has some ends the process, for only joining anew makes it fetch again.
+    pub(super) fn look_for_standstill(&mut self) -> anyhow::Result<()> {
+        if self.health.is_failing("kafka") {
+            return Ok(());
+        }
+        let now = Instant::now();
+        for (lane, feed) in &mut self.lanes {
+            // Nothing is committed yet: it stands where it was claimed.
+            let committed = feed.claim.tenure.committed().max(feed.claim.next_offset);
+            let next = feed.expected;
+            match feed.watchdog.look(committed, next, now) {
+                Standing::Fine => {}
+                Standing::Working(still) => tracing::warn!(
+                    %lane, ?still, records = next - committed,
+                    "lane stands still with records read and not committed"
+                ),
+                Standing::Waiting(still) => {
+                    let topic = lane.topic(&self.topics);
+                    let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
+                    let Ok((_, end)) = ends else { continue };
+                    ensure!(
+                        !Watchdog::must_end(still, end, next),
+                        "{lane} got no record for {still:?} though the log has {} more; start again to join the group anew",
+                        end - next
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says which records are gone, for the person who has to decide.
+    pub(super) fn name_the_gap(&self) -> String {
+        let mut gaps = Vec::new();
+        for (lane, feed) in &self.lanes {
+            let topic = lane.topic(&self.topics);
+            match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
+                Ok((low, high)) if feed.expected < low || feed.expected > high => {
+                    gaps.push(format!(
+                        "{topic}/{} stands at offset {} but the log holds {low}..{high}",
+                        lane.partition, feed.expected
+                    ));
+                }
+                _ => {}
+            }
+        }
+        format!(
+            "records that were not processed are gone from the log: {}; restore the topic, or accept the loss by \
+             setting partition_progress.next_offset by hand",
+            if gaps.is_empty() {
+                "the broker does not say which".to_owned()
+            } else {
+                gaps.join(", ")
+            }
+        )
+    }
+}
