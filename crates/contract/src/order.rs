@@ -8,6 +8,7 @@
 mod explain;
 mod fast;
 
+pub use explain::decode as decode_explained;
 pub use fast::{Scratch, decode_serde_json, decode_simd_json};
 
 use crate::violation::Collector;

@@ -22,6 +22,6 @@ pub use apply::{Applied, ApplyError, apply};
 pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
 pub use connection::{Database, committed_seq};
 pub(crate) use dead_letters::{OwnedHeader, headers_from_json};
-pub use outbox::encode;
+pub use outbox::{decode, encode};
 pub use recover::{Recovered, recover};
 pub use view::LastSeen;

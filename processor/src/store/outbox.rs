@@ -96,7 +96,11 @@ struct Structured<'a> {
     data: &'a RawValue,
 }
 
-fn decode(text: &str) -> Result<Vec<EventOut>, String> {
+/// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// It is no such array; the text says why.
+pub fn decode(text: &str) -> Result<Vec<EventOut>, String> {
     let events: Vec<Structured<'_>> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     events.into_iter().map(Structured::into_event).collect()

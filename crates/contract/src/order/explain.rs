@@ -4,7 +4,9 @@ use super::{Collector, LINES_MAX, Line, Order, QUANTITY_MAX};
 use crate::json::{self, Node, child};
 use crate::{Amount, Currency, CustomerId, MINOR_MAX, Sku, Violations};
 
-pub(super) fn decode(body: &[u8]) -> Result<Order, Violations> {
+/// Reads an order by the definition alone; kept beside the others to be held
+/// against them.
+pub fn decode(body: &[u8]) -> Result<Order, Violations> {
     let document = json::parse(body)?;
     if !matches!(document, Node::Object(_)) {
         return Err(Violations::one("", format!("must be an object, is {}", document.kind())));
