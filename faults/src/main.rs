@@ -11,6 +11,7 @@ mod kafka;
 mod link;
 mod load;
 mod mutation;
+mod needs;
 mod play;
 mod recovery;
 mod report;

@@ -75,7 +75,7 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     };
     let standstill_s = longest.as_secs_f64();
     let name = round.name.to_owned();
-    Ok(Outcome { name, recovery, standstill_s, seen, gained, audit, wrong })
+    Ok(Outcome { name, recovery, standstill_s, seen, gained, audit, wrong, skipped: None })
 }
 
 /// Gives what our programs did wrong on the way. An action that needs what

@@ -19,9 +19,25 @@ pub(crate) struct Outcome {
     pub(crate) audit: Verdict,
     /// Everything else that should not have happened.
     pub(crate) wrong: Vec<String>,
+    /// Why it was not played.
+    pub(crate) skipped: Option<String>,
 }
 
 impl Outcome {
+    /// One that this machine cannot play.
+    pub(crate) fn skipped(name: &str, why: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            recovery: Recovery::default(),
+            standstill_s: 0.0,
+            seen: Seen::default(),
+            gained: Gained::default(),
+            audit: Verdict::not_asked(),
+            wrong: Vec::new(),
+            skipped: Some(why),
+        }
+    }
+
     /// Why it is not clean.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = String> {
         let findings = self.audit.findings.iter();
@@ -65,12 +81,21 @@ impl fmt::Display for Report {
         if let Some(seed) = self.seed {
             writeln!(f, "seed {seed}")?;
         }
-        let clean = self.scenarios.iter().filter(|outcome| outcome.is_clean()).count();
-        write!(f, "faults: {clean} of {} clean, at {} orders/s", self.scenarios.len(), self.rate)
+        let (skipped, played): (Vec<_>, Vec<_>) =
+            self.scenarios.iter().partition(|outcome| outcome.skipped.is_some());
+        let clean = played.iter().filter(|outcome| outcome.is_clean()).count();
+        write!(f, "faults: {clean} of {} clean, at {} orders/s", played.len(), self.rate)?;
+        match skipped.len() {
+            0 => Ok(()),
+            count => write!(f, ", {count} skipped"),
+        }
     }
 }
 
 fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(why) = &outcome.skipped {
+        return writeln!(f, "{:<28} skipped: {why}", outcome.name);
+    }
     let Recovery { after_s, lag_max, .. } = outcome.recovery;
     let recovered = after_s.map_or("-".to_owned(), |s| format!("{s:.1} s"));
     let standing = format!("{:.1} s", outcome.standstill_s);

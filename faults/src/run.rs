@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::args::{Args, Command, RunArgs};
 use crate::catalogue::catalogue;
 use crate::mutation;
+use crate::needs::Needs;
 use crate::play;
 use crate::report::{Outcome, Report};
 use crate::scenario::{Scenario, combination};
@@ -117,10 +118,13 @@ impl Player {
     pub(crate) async fn play(&mut self, (name, parts): &Round) -> Result<Outcome> {
         self.played += 1;
         eprintln!("{:>3}  {name}", self.played);
-        let mut world = match self.world.take() {
-            Some(world) => world,
-            None => World::create(self.replaced.clone()).await?,
-        };
+        let missing = parts.iter().find_map(|(_, scenario)| scenario.needs.missing());
+        if let Some(why) = missing {
+            eprintln!("     skipped: {why}");
+            return Ok(Outcome::skipped(name, why));
+        }
+        let alone = parts.iter().any(|(_, scenario)| scenario.is_alone());
+        let mut world = self.world(parts, alone).await?;
         let files = world.files(self.played, &name.replace(" + ", "+"));
         let round = play::Round { name, parts, files: &files, rate: self.rate };
         let outcome = play::play(&mut world, &round).await;
@@ -134,13 +138,25 @@ impl Player {
             Some(after) => eprintln!("     clean, recovered in {after:.1} s"),
             None => eprintln!("     as it should"),
         }
-        if outcome.is_clean() && !parts.iter().any(|(_, scenario)| scenario.spoils()) {
+        if outcome.is_clean() && !alone {
             self.world = Some(world);
         } else {
             // What is wrong with it was said already.
             let _outcome = world.end().await;
         }
         Ok(outcome)
+    }
+
+    /// The one that is there, or a fresh one.
+    async fn world(&mut self, parts: &[(Duration, Scenario)], alone: bool) -> Result<World> {
+        match self.world.take() {
+            Some(world) if !alone => return Ok(world),
+            Some(world) => world.end().await?,
+            None => {}
+        }
+        let needs = parts.iter().map(|(_, scenario)| scenario.needs);
+        let disk = needs.into_iter().find(|needs| matches!(needs, Needs::SmallDisk(_)));
+        World::create(self.replaced.clone(), disk.unwrap_or(Needs::Nothing)).await
     }
 
     /// Ends everything, whatever state it is in.

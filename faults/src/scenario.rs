@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::expect::Expect;
 use crate::link::{Link, Moment, Weather};
+use crate::needs::Needs;
 
 /// A program of ours that a scenario breaks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -71,6 +72,10 @@ pub(crate) enum Action {
     EndSessions,
     /// Whether new sessions may write.
     Writable(bool),
+    /// Leave no byte free on the small disk.
+    FillDisk,
+    /// Give the space back.
+    FreeDisk,
     /// `kill -9` of the load generator.
     KillLoad,
     /// SIGINT to the load generator.
@@ -105,12 +110,25 @@ pub(crate) struct Scenario {
     pub(crate) steps: &'static [(u64, Action)],
     /// What must be true beside clean books.
     pub(crate) expect: &'static [Expect],
+    /// What the machine must have.
+    pub(crate) needs: Needs,
 }
 
 impl Scenario {
+    pub(crate) const fn needing(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
+    }
+
     pub(crate) const fn expecting(mut self, expect: &'static [Expect]) -> Self {
         self.expect = expect;
         self
+    }
+
+    /// Whether it has a world of its own: it leaves a log that is not whole, or runs
+    /// on a small disk.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.spoils() || matches!(self.needs, Needs::SmallDisk(_))
     }
 
     /// Whether it leaves books that nobody can judge, on a log that is not whole.
@@ -144,7 +162,7 @@ pub(crate) fn combination(
         let begin = Duration::from_millis(chance.u64(0..5_000));
         let scenario = all[chance.usize(0..all.len())];
         let free = chosen.iter().all(|(_, other)| other.target != scenario.target);
-        if free && !scenario.spoils() {
+        if free && !scenario.is_alone() && scenario.needs.missing().is_none() {
             chosen.push((begin, scenario));
         }
     }

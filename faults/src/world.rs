@@ -10,6 +10,7 @@ use stack::{Progress, Stack};
 use crate::kafka::Kafka;
 use crate::link::Links;
 use crate::load::{Load, Seen};
+use crate::needs::{Needs, SmallDisk};
 use crate::scenario::Program;
 use crate::squad::{Replaced, Squad};
 
@@ -29,18 +30,19 @@ pub(crate) struct World {
     /// Receipts of every load so far: the log goes on through all scenarios.
     pub(crate) receipts: Vec<PathBuf>,
     folder: PathBuf,
+    /// Unmounted after the servers have ended: fields are dropped in their order.
+    disk: Option<SmallDisk>,
 }
 
 impl World {
     /// A fresh stack with one of each program, all ready; one of them may come from
-    /// another folder.
+    /// another folder, and a server's data may lie on a small disk.
     ///
     /// # Errors
     /// Something does not start.
-    pub(crate) async fn create(replaced: Option<Replaced>) -> Result<Self> {
+    pub(crate) async fn create(replaced: Option<Replaced>, needs: Needs) -> Result<Self> {
         let folder = stack::build::programs(&PROGRAMS)?;
-        let mut options = stack::Options::named("faults");
-        options.data = stack::Data::Fresh;
+        let (options, disk) = options(needs)?;
         let bring_up = move || stack::up(&options, &mut Progress::stderr());
         let stack = tokio::task::spawn_blocking(bring_up).await??;
         let env = environment(stack.env())?;
@@ -54,7 +56,8 @@ impl World {
         let logs = stack.dir().join("faults/logs");
         let squad = Squad::new(folder.clone(), replaced, logs, env);
         let (held, receipts) = (Vec::new(), Vec::new());
-        let mut world = Self { stack, squad, links, kafka, held, load: None, receipts, folder };
+        let mut world =
+            Self { stack, squad, links, kafka, held, load: None, receipts, folder, disk };
         for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {
             world.start(program, &[])?;
         }
@@ -74,6 +77,14 @@ impl World {
         let mut env = self.links.env(program)?;
         env.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         self.squad.start(program, env)
+    }
+
+    /// The small disk.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn small_disk(&self) -> Result<&SmallDisk> {
+        self.disk.as_ref().context("no small disk is mounted")
     }
 
     /// Where the programs are.
@@ -124,4 +135,20 @@ impl World {
         tokio::task::spawn_blocking(move || stack.release()).await??;
         drained
     }
+}
+
+/// A stack that begins empty.
+fn options(needs: Needs) -> Result<(stack::Options, Option<SmallDisk>)> {
+    let Needs::SmallDisk(server) = needs else {
+        let mut options = stack::Options::named("faults");
+        options.data = stack::Data::Fresh;
+        return Ok((options, None));
+    };
+    // Emptied here: a folder that something is mounted on cannot be removed.
+    let options = stack::Options::named("faults-disk");
+    if options.dir.exists() {
+        std::fs::remove_dir_all(&options.dir).context("cannot empty the small disk's stack")?;
+    }
+    let disk = SmallDisk::mount(&options.dir.join(server.name()))?;
+    Ok((options, Some(disk)))
 }

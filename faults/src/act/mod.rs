@@ -51,6 +51,8 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::Partitions(count) => world.kafka.grow(count).await,
         Action::DeleteRecords => world.kafka.delete_records().await,
         Action::RemakeTopic => world.kafka.remake().await,
+        Action::FillDisk => world.small_disk()?.fill(),
+        Action::FreeDisk => world.small_disk()?.free(),
         Action::KillLoad => world.load()?.kill().await,
         Action::StopLoad => world.load()?.stop().await,
         Action::StartLoad => world.load()?.start_again(),

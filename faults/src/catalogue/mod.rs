@@ -7,6 +7,7 @@ mod processes;
 mod records;
 mod servers;
 
+use crate::needs::Needs;
 use crate::scenario::{Action, Scenario, Target};
 
 /// All scenarios, in the order in which `all` plays them.
@@ -20,5 +21,5 @@ const fn scenario(
     target: Target,
     steps: &'static [(u64, Action)],
 ) -> Scenario {
-    Scenario { name, what, target, steps, expect: &[] }
+    Scenario { name, what, target, steps, expect: &[], needs: Needs::Nothing }
 }

@@ -6,10 +6,11 @@ use super::scenario;
 use crate::expect::Expect;
 use crate::link::Link::ProcessorPostgres;
 use crate::link::Weather::{Clear, Slow};
+use crate::needs::Needs;
 use crate::scenario::Action::{
-    Broker, DeleteRecords, EndSessions, KillBackend, Link, LockHotRow, OpenTransaction, Partitions,
-    Postgres, Release, RemakeTopic, Start, StartBroker, StartPostgres, Stop, StopLoad,
-    TakeSessions, Writable,
+    Broker, DeleteRecords, EndSessions, FillDisk, FreeDisk, KillBackend, Link, LockHotRow,
+    OpenTransaction, Partitions, Postgres, Release, RemakeTopic, Start, StartBroker, StartPostgres,
+    Stop, StopLoad, TakeSessions, Writable,
 };
 use crate::scenario::Program::Processor;
 use crate::scenario::{Scenario, Target};
@@ -71,4 +72,10 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("postgres-slow", "every statement takes 2 s for 20 s", Target::Postgres, &[
         (0, Link(ProcessorPostgres, Slow(1_000))), (20_000, Link(ProcessorPostgres, Clear)),
     ]),
+    scenario("broker-disk-full", "the disk of the broker is full for 5 s; it stops and is started again", Target::Broker, &[
+        (0, FillDisk), (5_000, FreeDisk), (5_100, Broker(Signal::Kill)), (5_500, StartBroker),
+    ]).needing(Needs::SmallDisk(stack::Server::Kafka)),
+    scenario("postgres-disk-full", "the disk of PostgreSQL is full for 5 s; it stops and is started again", Target::Postgres, &[
+        (0, FillDisk), (5_000, FreeDisk), (5_500, StartPostgres),
+    ]).needing(Needs::SmallDisk(stack::Server::Postgres)),
 ];

@@ -1,0 +1,101 @@
+//! What a scenario needs of the machine beside the stack. A machine without it
+//! skips the scenario, with the reason in the table.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use stack::Server;
+
+/// Where distributions put libfaketime, as `LD_LIBRARY_PATH` wants it.
+pub(crate) const FAKETIME_FOLDERS: &str =
+    "/usr/lib/x86_64-linux-gnu/faketime:/usr/lib/aarch64-linux-gnu/faketime";
+pub(crate) const FAKETIME: &str = "libfaketime.so.1";
+
+/// Enough for a fresh server and some minutes of load.
+const SMALL_DISK: &str = "size=1g";
+
+/// Something that not every machine has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Needs {
+    Nothing,
+    /// A file system of its own for this server's data, which can be filled.
+    SmallDisk(Server),
+    /// A library that gives a program another clock.
+    FakeClock,
+}
+
+impl Needs {
+    /// Why this machine cannot do it.
+    pub(crate) fn missing(self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::SmallDisk(_) if !rustix::process::geteuid().is_root() => {
+                Some("only root may mount the small disk it needs".to_owned())
+            }
+            Self::SmallDisk(_) => {
+                let probe = stack::place::folder("faults-probe");
+                let mounted = SmallDisk::mount(&probe);
+                mounted.err().map(|error| format!("no small disk: {error:#}"))
+            }
+            Self::FakeClock => {
+                let found =
+                    FAKETIME_FOLDERS.split(':').any(|f| Path::new(f).join(FAKETIME).exists());
+                (!found).then(|| "no libfaketime here (apt-get install faketime)".to_owned())
+            }
+        }
+    }
+}
+
+/// A mounted file system in memory; ends with this value.
+#[derive(Debug)]
+pub(crate) struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Mounts one on this folder.
+    ///
+    /// # Errors
+    /// It cannot be mounted.
+    pub(crate) fn mount(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mount = ["-t", "tmpfs", "-o", SMALL_DISK, "ordermill-faults"];
+        let output = Command::new("mount").args(mount).arg(folder).output();
+        let output = output.context("cannot run mount")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}", said.trim());
+        Ok(Self(folder.to_owned()))
+    }
+
+    /// Leaves no byte free.
+    ///
+    /// # Errors
+    /// Something else than the space is missing.
+    pub(crate) fn fill(&self) -> Result<()> {
+        let mut file = std::fs::File::create(self.filler())?;
+        let block = vec![0_u8; 1 << 16];
+        for size in [block.len(), 512, 1] {
+            while std::io::Write::write_all(&mut file, &block[..size]).is_ok() {}
+        }
+        Ok(())
+    }
+
+    /// Gives the space back.
+    ///
+    /// # Errors
+    /// It is not full.
+    pub(crate) fn free(&self) -> Result<()> {
+        std::fs::remove_file(self.filler()).context("the disk is not full")
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.0.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A server that has just ended may still hold a file: let go when it can be.
+        let _at_the_latest_with_the_machine =
+            Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
