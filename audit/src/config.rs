@@ -61,7 +61,7 @@ pub struct Args {
     #[arg(long, env = "AUDIT_WATCH", conflicts_with_all = ["as_is", "without_receipts"])]
     watch: bool,
     /// How often the watch makes a step
-    #[arg(long, env = "AUDIT_INTERVAL", value_parser = duration, default_value = "2s")]
+    #[arg(long, env = "AUDIT_INTERVAL", value_parser = duration, default_value = "3s")]
     interval: Duration,
     /// Where the watch begins: at the beginning of the log, or here and now, believing the
     /// tables as they are

@@ -19,7 +19,6 @@ impl Books {
             }
             let order = self.ledger.orders.get_mut(number);
             (order.status, order.reason, order.payment) = (None, None, None);
-            order.processed = false;
         }
     }
 
@@ -43,6 +42,21 @@ impl Books {
         if let Some(row) = &found.processed {
             epochs.note(row.place, row.epoch);
             processed::judge(ledger, causes, row, findings);
+        }
+    }
+
+    /// A payment or processed event from a span of ids, in which those of other
+    /// orders lie too.
+    pub fn row_of_span(&mut self, found: &Found<'_>) {
+        let number = self.ledger.orders.find(found.id).filter(|n| *n as usize >= self.new.0);
+        let Some(number) = number else { return };
+        let order = self.ledger.orders.get(number);
+        let known = match found.payment {
+            Some(_) => order.payment.is_some(),
+            None => order.processed,
+        };
+        if !known {
+            self.row(found);
         }
     }
 

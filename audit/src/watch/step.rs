@@ -34,6 +34,9 @@ const TOLD_WAIT: Duration = Duration::from_millis(1500);
 /// What a snapshot said.
 struct Reading {
     orders: Vec<PgRow>,
+    payments: Vec<PgRow>,
+    processed: Vec<PgRow>,
+    again: Vec<PgRow>,
     by_id: Vec<PgRow>,
     beside: Vec<PgRow>,
     refused: Vec<PgRow>,
@@ -90,6 +93,12 @@ impl Watch {
         let orders = window::orders(snapshot, &asks.ranges).await?;
         let ids = orders.iter().map(|row| found(row, &topics).map(|found| found.id));
         let ids: HashSet<Uuid> = ids.collect::<Result<_, _>>()?;
+        let mut payments = window::payments(snapshot, &asks.span).await?;
+        let apart = asks.span.lacking(ids.iter(), &payments)?;
+        payments.extend(window::payments_of(snapshot, &apart).await?);
+        let mut processed = window::processed_events(snapshot, &asks.span).await?;
+        let apart = asks.span.lacking(ids.iter(), &processed)?;
+        processed.extend(window::processed_of(snapshot, &apart).await?);
         let mut by_id = window::by_id(snapshot, &asks.ids).await?;
         by_id.extend(window::by_id(snapshot, &self.books.not_found(&ids)).await?);
         let partitions = self.books.lanes().filter(|((topic, _), _)| *topic == Topic::Orders);
@@ -97,6 +106,9 @@ impl Watch {
         let sums_due = level && self.sums_due <= Instant::now();
         Ok(Reading {
             orders,
+            payments,
+            processed,
+            again: window::again(snapshot, &asks.again).await?,
             by_id,
             beside: window::beside(snapshot, partitions).await?,
             refused: window::refused(snapshot, &topics, &asks.ranges).await?,
@@ -168,8 +180,14 @@ impl Watch {
     fn judge(&mut self, reading: &Reading, now_s: u32) -> Result<(), Trouble> {
         let (books, topics) = (&mut self.books, &self.config.topics);
         books.begin();
-        for row in reading.orders.iter().chain(&reading.beside) {
+        for row in reading.orders.iter().chain(&reading.beside).chain(&reading.again) {
             books.row(&found(row, topics)?);
+        }
+        for row in &reading.payments {
+            books.row_of_span(&window::payment_row(row)?);
+        }
+        for row in &reading.processed {
+            books.row_of_span(&window::processed_row(row, topics)?);
         }
         for row in &reading.by_id {
             books.row_by_id(&found(row, topics)?);
