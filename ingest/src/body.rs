@@ -47,7 +47,14 @@ fn declared_length(headers: &HeaderMap, body: &Incoming) -> Result<usize, Proble
         return Err(Problem::new(Kind::LengthRequired, detail));
     }
     // Without either header there is no body: hyper says so with a length of 0.
-    let length = body.size_hint().exact().unwrap_or(0);
+    within_limit(body.size_hint().exact().unwrap_or(0))
+}
+
+/// Whether a body of this length is read at all.
+///
+/// # Errors
+/// It is longer than any valid one.
+pub fn within_limit(length: u64) -> Result<usize, Problem> {
     usize::try_from(length).ok().filter(|length| *length <= VALUE_BYTES_MAX).ok_or_else(|| {
         let detail = format!("the body has {length} bytes, at most {VALUE_BYTES_MAX} are taken");
         Problem::new(Kind::TooLarge, detail)

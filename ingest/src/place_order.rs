@@ -22,10 +22,14 @@ thread_local! {
 }
 
 /// What the answer says of the order.
-struct Taken {
-    id: OrderId,
-    total: Amount,
-    created_at: CompactString,
+#[derive(Debug)]
+pub struct Taken {
+    /// Its id: the record's key and event id.
+    pub id: OrderId,
+    /// What it costs.
+    pub total: Amount,
+    /// The time of its event.
+    pub created_at: CompactString,
 }
 
 /// Answers 202 once the order is in the log.
@@ -45,7 +49,11 @@ pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<
     Ok(reply::accepted(document(&taken), format_args!("/orders/{}", taken.id), position))
 }
 
-fn take(body: &[u8], key: Option<&str>) -> Result<Taken, Problem> {
+/// Decides whether the gateway takes an order. Pure but for clock and id.
+///
+/// # Errors
+/// The body is no valid order; the problem names every fault.
+pub fn take(body: &[u8], key: Option<&str>) -> Result<Taken, Problem> {
     let order = SCRATCH
         .with_borrow_mut(|scratch| Order::decode(body, scratch))
         .map_err(Problem::invalid_body)?;
@@ -64,15 +72,20 @@ fn send(
 ) -> Result<Pending, Problem> {
     let mut buffer = [0; Hyphenated::LENGTH];
     let id = &*taken.id.0.hyphenated().encode_lower(&mut buffer);
-    worker.send(&Event {
-        topic: &worker.topics.orders,
+    worker.send(&Event { traceparent, ..event(&worker.topics.orders, id, taken, body) })
+}
+
+/// The record of an order that was taken; `id` is its id as text.
+pub fn event<'a>(topic: &'a str, id: &'a str, taken: &'a Taken, body: &'a [u8]) -> Event<'a> {
+    Event {
+        topic,
         key: id,
         id,
         kind: EventType::OrderCreated,
         time: &taken.created_at,
-        traceparent,
+        traceparent: None,
         value: body,
-    })
+    }
 }
 
 /// Written by hand: every value is a number or of a grammar without escapes.

@@ -145,6 +145,11 @@ impl Problem {
         self.kind
     }
 
+    /// The faults of a body.
+    pub fn violations(&self) -> Option<&Violations> {
+        self.errors.as_ref()
+    }
+
     /// The answer.
     pub fn into_reply(self) -> Reply {
         let (status, slug, title) = self.kind.row();

@@ -28,7 +28,8 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    pub(super) fn headers(&self) -> OwnedHeaders {
+    /// Its headers.
+    pub fn headers(&self) -> OwnedHeaders {
         let headers = OwnedHeaders::new_with_capacity(8)
             .insert(header(name::SPEC_VERSION, name::SPEC_VERSION_VALUE))
             .insert(header(name::ID, self.id))
