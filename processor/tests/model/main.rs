@@ -17,6 +17,7 @@ mod mutation;
 mod mutations;
 mod process;
 mod provider;
+mod recover;
 mod reference;
 mod regressions;
 mod schedule;

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use processor::decide::{Outcome, Questions};
-use processor::lane::{Claim, LaneId, Source, Standing};
+use processor::lane::{Claim, LaneId};
 use processor::payment::{Answered, Question, Tab};
-use processor::store::{Batch, DeadLetter, LastSeen, Recovered, Retired};
+use processor::store::{Batch, DeadLetter, LastSeen, Retired};
 use processor::work::Desk;
 use tokio::sync::Notify;
 
-use super::ledger::{self, Call, Found, Ledger, Waits};
+use super::ledger::{self, Call, Found, Ledger};
 use super::log::{Entry, Log};
 use super::mutation::Mutation;
+use super::recover::recover;
 use super::topic::Line;
 use super::work::{Went, Work};
+
+mod asking;
 
 /// What the poll thread asks of the worker.
 enum Task<'l> {
@@ -219,7 +222,7 @@ impl<'l> Processor<'l> {
                 }
                 Task::Claimed(claim) => {
                     records.retain(|entry| entry.lane != claim.lane);
-                    let recovered = self.recover(ledger, &claim);
+                    let recovered = recover(self.log, ledger, &claim);
                     ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
                     let questions = self.desk.take_over(claim, recovered);
                     self.put(questions);
@@ -246,26 +249,6 @@ impl<'l> Processor<'l> {
         self.stage = Stage::Writing(work);
     }
 
-    fn recover(&self, ledger: &Ledger, claim: &Claim) -> Recovered {
-        let (lane, tables, mutation) = (claim.lane, &ledger.tables, self.mutation);
-        let mut recovered = Recovered::default();
-        if mutation != Mutation::OutboxForgotten {
-            let rows = tables.outbox.iter().filter(|(_, (of, _))| *of == lane);
-            recovered.outbox = rows.map(|(id, (_, events))| (*id, events.clone())).collect();
-        }
-        let dead = tables.dead.iter().filter(|((of, _), published)| *of == lane && !**published);
-        let letter = |offset| {
-            let entry = self.log.at(lane, offset)?;
-            let (code, message) = entry.says.as_ref().err()?;
-            Some((entry.record.clone(), (*code).to_owned(), message.clone()))
-        };
-        recovered.dead = dead.filter_map(|((_, offset), _)| letter(*offset)).collect();
-        if lane.source == Source::Orders {
-            recover_payments(&mut recovered, ledger, claim);
-        }
-        recovered
-    }
-
     fn put(&mut self, questions: Questions) {
         for charge in questions.charges {
             self.asked.extend(self.tab.charge(charge));
@@ -273,78 +256,6 @@ impl<'l> Processor<'l> {
         for refund in questions.refunds {
             self.asked.extend(self.tab.refund(refund));
         }
-    }
-
-    fn fenced(&mut self, work: Box<Work<'l>>) -> Result<bool, String> {
-        let lanes = self.desk.lanes.keys().copied().collect();
-        self.go(Stage::Dropping(work, lanes))
-    }
-
-    fn ask_whether(
-        &mut self,
-        ledger: &mut Ledger,
-        mut work: Box<Work<'l>>,
-    ) -> Result<bool, String> {
-        match self.mutation {
-            Mutation::AmbiguousIsCommitted => self.done(work),
-            Mutation::AmbiguousIsNot => {
-                work.begin(ledger, self.seen.mood());
-                self.go(Stage::Writing(work))
-            }
-            _ => {
-                let lanes = work.advances.keys().copied().collect();
-                self.go(Stage::Asking(work, lanes))
-            }
-        }
-    }
-
-    fn ask(
-        &mut self,
-        ledger: &mut Ledger,
-        mut work: Box<Work<'l>>,
-        mut lanes: Vec<LaneId>,
-    ) -> Result<bool, String> {
-        while let Some(lane) = lanes.first() {
-            let claim = &work.advances[lane].claim;
-            match ledger.committed_seq(*lane, claim.epoch) {
-                Err(Waits) => return self.stay(Stage::Asking(work, lanes)),
-                Ok(seq) => match claim.standing(seq) {
-                    Standing::Ahead => return self.done(work),
-                    Standing::Unchanged => {
-                        work.begin(ledger, self.seen.mood());
-                        return self.go(Stage::Writing(work));
-                    }
-                    Standing::Lost => drop(lanes.remove(0)),
-                },
-            }
-        }
-        self.fenced(work)
-    }
-
-    fn drop_lost(
-        &mut self,
-        ledger: &mut Ledger,
-        mut work: Box<Work<'l>>,
-        mut lanes: Vec<LaneId>,
-    ) -> Result<bool, String> {
-        while let Some(lane) = lanes.last().copied() {
-            let claim = &self.desk.lanes[&lane].claim;
-            match ledger.committed_seq(lane, claim.epoch) {
-                Err(Waits) => return self.stay(Stage::Dropping(work, lanes)),
-                Ok(Some(seq)) if seq == claim.commit_seq => {}
-                Ok(Some(seq)) => return Err(format!("{lane} stands at {seq}: {claim:?}")),
-                Ok(None) => {
-                    claim.tenure.end();
-                    self.desk.drop_lane(lane);
-                }
-            }
-            lanes.pop();
-        }
-        let desk = &self.desk;
-        work.outcomes.retain(|outcome| desk.may_settle(outcome));
-        work.retired.retain(|lane, _| desk.owns(*lane));
-        self.try_part(ledger, work);
-        Ok(true)
     }
 
     fn answered(&mut self, mut work: Box<Work<'l>>) -> Result<bool, String> {
@@ -373,26 +284,5 @@ impl<'l> Processor<'l> {
         let questions = self.desk.committed(&batch, applied);
         self.put(questions);
         Ok(true)
-    }
-}
-
-fn recover_payments(recovered: &mut Recovered, ledger: &Ledger, claim: &Claim) {
-    use contract::OrderStatus;
-    use processor::decide::Refund;
-
-    let of_lane = ledger.tables.orders.iter().filter(|(_, row)| row.state.lane == claim.lane);
-    for (order_id, row) in of_lane {
-        let waits =
-            row.state.status == OrderStatus::Reserved && row.state.offset >= claim.resume_offset;
-        if waits && ledger.mutation != Mutation::ResumeSkipped {
-            recovered.reserved.insert(*order_id, row.state.clone());
-        }
-        let payment = ledger.tables.payments.get(order_id);
-        if let Some(payment) = payment.filter(|payment| payment.status == "REFUND_PENDING")
-            && ledger.mutation != Mutation::RefundsForgotten
-        {
-            let (order_id, amount) = (*order_id, payment.amount);
-            recovered.refunds.push(Refund { order_id, amount, lane: claim.lane });
-        }
     }
 }
