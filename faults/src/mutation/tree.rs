@@ -16,14 +16,14 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// A copy of the files that git knows of.
+    /// A copy of the files that git does not ignore.
     ///
     /// # Errors
     /// This is no checkout, or it cannot be copied.
     pub(super) async fn new() -> Result<Self> {
         let source = stack::place::workspace();
         let listed = Command::new("git")
-            .args(["ls-files", "-z"])
+            .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
             .current_dir(&source)
             .output()
             .await
