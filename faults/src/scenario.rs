@@ -50,8 +50,10 @@ pub(crate) enum Action {
     Link(Link, Weather),
     /// Wait until a processor is about to do this, and hold its connection there.
     Hold(Moment),
-    /// Break the connection that is held.
+    /// Break the connections that are held.
     BreakHeld,
+    /// Let the connections that are held go on.
+    LetGo,
     /// Put records on `orders` that nobody can read.
     Poison,
     /// Put a record on each partition that only PostgreSQL refuses.

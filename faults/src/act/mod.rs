@@ -44,6 +44,10 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
             world.links.break_held();
             Ok(())
         }
+        Action::LetGo => {
+            world.links.let_go();
+            Ok(())
+        }
         Action::Poison => world.kafka.poison(),
         Action::Refusable => world.kafka.refusable(),
         Action::Redeliver => world.kafka.redeliver(COPIES),

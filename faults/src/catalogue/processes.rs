@@ -2,10 +2,10 @@
 
 use super::scenario;
 use crate::expect::Expect;
-use crate::link::Moment::{Begin, CommitAnswer, Recover};
+use crate::link::Moment::{Begin, CommitAnswer};
 use crate::needs::{FAKETIME, FAKETIME_FOLDERS, Needs};
 use crate::scenario::Action::{
-    BreakHeld, Freeze, Hold, Kill, KillLoad, Start, StartLoad, StartWith, Stop, StopLoad, Thaw,
+    Freeze, Hold, Kill, KillLoad, LetGo, Start, StartLoad, StartWith, Stop, StopLoad, Thaw,
 };
 use crate::scenario::Program::{Ingest, Notifier, Processor};
 use crate::scenario::{Action, Scenario, Target};
@@ -51,12 +51,12 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("processor-zombie", "SIGSTOP one of two past its session, then SIGCONT", Target::Processor, &[
         (0, ONE), (4_000, Freeze(Processor(0))), (24_000, Thaw(Processor(0))), (29_000, Stop(Processor(1))),
     ]).expecting(&[Expect::Counted(Processor(0), "fenced_batches_total")]),
-    // The first keeps records that it has polled, the second has taken the partitions
-    // and committed once: the first may not write them.
+    // The first stands at the begin of a large batch, the second has taken the
+    // partitions and committed a small one: the first may not write its own.
     scenario("two-owners", "two processors both believe that they own the partitions", Target::Processor, &[
-        (0, Hold(Begin)), (2_000, Freeze(Processor(0))), (2_100, BreakHeld), (2_200, StartWith(Processor(1), &[("PROCESSOR_BATCH_MAX", "10")])),
-        (11_000, Hold(Recover)), (11_000, BreakHeld), (11_000, Hold(CommitAnswer)), (11_000, Thaw(Processor(0))), (12_000, BreakHeld),
-        (20_000, Stop(Processor(1))),
+        (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PROCESSOR_COMMIT_INTERVAL", "1s")])),
+        (5_000, Hold(Begin)), (5_000, Freeze(Processor(0))), (5_100, StartWith(Processor(1), &[("PROCESSOR_BATCH_MAX", "10")])),
+        (11_000, Hold(CommitAnswer)), (11_000, Thaw(Processor(0))), (11_000, LetGo), (20_000, Stop(Processor(1))),
     ]).expecting(&[Expect::Counted(Processor(0), "fenced_batches_total")]),
     scenario("processor-crash-loop", "kill -9 the only processor five times, 1 s apart", Target::Processor, &[
         (0, Kill(Processor(0))), (200, Start(Processor(0))), (1_200, Kill(Processor(0))), (1_400, Start(Processor(0))),

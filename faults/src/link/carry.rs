@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::frame::{Frames, Side, advertise};
-use super::moment::{Gate, Statements};
+use super::moment::{Gate, Release, Statements};
 use super::proxy::Route;
 use super::{Forecast, Speech, Weather};
 
@@ -125,7 +125,7 @@ impl Voice<'_> {
         }
     }
 
-    /// Holds the message if its moment has come; then it never arrives.
+    /// Holds the message if its moment has come; it arrives when it is let go.
     async fn moment(&mut self, message: &mut [u8]) -> io::Result<()> {
         let Shared { route, port, gate, hold_answer, .. } = self.shared;
         match (route.speech, self.side) {
@@ -140,7 +140,7 @@ impl Voice<'_> {
                     None => {}
                 }
             }
-            (Speech::Postgres, Side::Server) if hold_answer.load(Ordering::Acquire) => {
+            (Speech::Postgres, Side::Server) if hold_answer.swap(false, Ordering::AcqRel) => {
                 return self.hold().await;
             }
             _ => {}
@@ -149,11 +149,14 @@ impl Voice<'_> {
     }
 
     async fn hold(&mut self) -> io::Result<()> {
-        tokio::select! {
-            () = self.shared.gate.hold() => {}
-            _ = self.gone.wait_for(|gone| *gone) => {}
+        let release = tokio::select! {
+            release = self.shared.gate.hold() => release,
+            _ = self.gone.wait_for(|gone| *gone) => Release::Break,
+        };
+        match release {
+            Release::Pass => Ok(()),
+            Release::Break => Err(io::ErrorKind::ConnectionReset.into()),
         }
-        Err(io::ErrorKind::ConnectionReset.into())
     }
 
     async fn say(&mut self, message: &[u8]) -> io::Result<()> {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use tokio::sync::watch;
 
 pub(crate) use self::moment::Moment;
+use self::moment::Release;
 use self::proxy::{Proxy, Route};
 use crate::scenario::Program;
 
@@ -127,9 +128,14 @@ impl Links {
         held.map_err(|_| gate.disarm()).ok().with_context(|| format!("{moment:?} did not come"))
     }
 
-    /// Lets go what is held, and breaks the connections that were.
+    /// Resets the connections that are held.
     pub(crate) fn break_held(&self) {
-        self.proxy(Link::ProcessorPostgres).gate.break_held();
+        self.proxy(Link::ProcessorPostgres).gate.release(Release::Break);
+    }
+
+    /// Lets the connections that are held go on.
+    pub(crate) fn let_go(&self) {
+        self.proxy(Link::ProcessorPostgres).gate.release(Release::Pass);
     }
 
     /// Fair weather on all links.
@@ -137,7 +143,7 @@ impl Links {
         for (_, proxy) in &self.proxies {
             proxy.weather.send_replace(Weather::Clear);
             proxy.gate.disarm();
-            proxy.gate.break_held();
+            proxy.gate.release(Release::Break);
         }
     }
 

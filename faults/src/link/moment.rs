@@ -73,13 +73,22 @@ impl Statements {
 pub(super) struct Gate {
     armed: Mutex<Option<Moment>>,
     held: watch::Sender<u64>,
-    broken: watch::Sender<u64>,
+    released: watch::Sender<Release>,
+}
+
+/// What becomes of connections that are held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Release {
+    /// What was held goes on to where it was going.
+    Pass,
+    /// The connection is reset, what was held is lost.
+    Break,
 }
 
 impl Gate {
     pub(super) fn new() -> Self {
-        let (held, broken) = (watch::channel(0).0, watch::channel(0).0);
-        Self { armed: Mutex::new(None), held, broken }
+        let (held, released) = (watch::channel(0).0, watch::channel(Release::Break).0);
+        Self { armed: Mutex::new(None), held, released }
     }
 
     /// Waits until a connection is held at the moment.
@@ -100,16 +109,18 @@ impl Gate {
         armed.take_if(|moment| statement.starts_with(moment.statement().as_bytes()))
     }
 
-    /// Holds the caller's connection until it is to break.
-    pub(super) async fn hold(&self) {
-        let mut broken = self.broken.subscribe();
+    /// Holds the caller's connection until it is released.
+    pub(super) async fn hold(&self) -> Release {
+        let mut released = self.released.subscribe();
         self.held.send_modify(|count| *count += 1);
-        let _changed = broken.changed().await;
+        // The sender lives as long as this gate.
+        let _changed = released.changed().await;
+        *released.borrow()
     }
 
-    /// Breaks every connection that is held.
-    pub(super) fn break_held(&self) {
-        self.broken.send_modify(|count| *count += 1);
+    /// Releases every connection that is held.
+    pub(super) fn release(&self, how: Release) {
+        self.released.send_replace(how);
     }
 }
 
