@@ -50,6 +50,8 @@ use crate::report::{Counts, Report, Times};
 const SUMS_SHARE: u32 = 50;
 /// A line on the terminal so often.
 const TELL_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the watch tries to begin.
+const START_WAIT: Duration = Duration::from_secs(30);
 /// After a step that a server did not let happen.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const TOPICS: [Topic; 4] = [Topic::Orders, Topic::Stock, Topic::Events, Topic::DeadLetters];
@@ -67,16 +69,17 @@ pub struct Watch {
 
 impl Watch {
     /// Looks where the log begins; nothing is read yet.
-    pub async fn open(config: &Config, from: Begin) -> Result<Self, CannotJudge> {
+    pub async fn open(config: &Config, from: Begin) -> Result<Self, Trouble> {
         let log = Log::new(&config.brokers, &config.topics, config.progress);
-        let extents = tokio::task::spawn_blocking(move || log.extents(&TOPICS))
-            .await
-            .map_err(|error| CannotJudge::because(format!("asking Kafka failed: {error}")))??;
+        let extents = tokio::task::spawn_blocking(move || log.extents(&TOPICS)).await;
+        let extents = extents
+            .unwrap_or_else(|error| Err(CannotJudge::because(format!("asking failed: {error}"))))
+            .map_err(|why| again(&why))?;
         if from == Begin::Earliest {
             let hint = "; --from latest begins with the tables as they are";
             crate::quiescence::whole_log(config, &extents).map_err(|mut why| {
-                why.missing.last_mut().map(|last| last.push_str(hint));
-                why
+                why.missing.iter_mut().for_each(|missing| missing.push_str(hint));
+                Trouble::ForGood(why)
             })?;
         }
         let inputs = extents.iter().filter(|e| matches!(e.topic, Topic::Orders | Topic::Stock));
@@ -91,14 +94,13 @@ impl Watch {
             standing: Standing::default(),
             read: Counts::default(),
         };
-        let mut database = watch.connect().await?;
+        let mut database = watch.connect().await.map_err(|why| again(&why))?;
         let extents = match from {
             Begin::Earliest => extents,
-            Begin::Latest => watch.believe(&mut database, extents).await.map_err(for_good)?,
+            Begin::Latest => watch.believe(&mut database, extents).await?,
         };
         watch.database = Some(database);
-        let tail = Tail::open(&config.brokers, &config.topics, &extents).map_err(for_good)?;
-        watch.tail = Some(tail);
+        watch.tail = Some(Tail::open(&config.brokers, &config.topics, &extents)?);
         Ok(watch)
     }
 
@@ -113,6 +115,7 @@ impl Watch {
         let began_us = now_us();
         let ends = self.tail.as_ref().ok_or_else(not_open)?.extents()?;
         let stepped = self.step_once(&ends).await?;
+        self.count_records();
         let standing = Standing::of(&self.books, &self.config.topics, &ends, began_us, now_us());
         if stepped.sums {
             self.standing = standing;
@@ -126,6 +129,14 @@ impl Watch {
         metrics::show(&self.standing, &self.books.findings);
         metrics::step(began.elapsed().as_secs_f64(), self.books.retained());
         Ok(stepped.level)
+    }
+
+    fn count_records(&mut self) {
+        let read = |of: Topic| {
+            let lanes = self.books.lanes().filter(|((topic, _), _)| *topic == of);
+            lanes.map(|(_, lane)| lane.folded.abs_diff(lane.from)).sum()
+        };
+        (self.read.orders, self.read.stock) = (read(Topic::Orders), read(Topic::Stock));
     }
 
     /// Has the next step compare the sums, however dear that is.
@@ -161,7 +172,7 @@ impl Watch {
     async fn database(&mut self) -> Result<PgConnection, Trouble> {
         match self.database.take() {
             Some(connection) => Ok(connection),
-            None => self.connect().await.map_err(|why| Trouble::Again(why.missing.join("; "))),
+            None => self.connect().await.map_err(|why| again(&why)),
         }
     }
 
@@ -181,13 +192,34 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Report {
     let began = Instant::now();
-    let mut watch = match Watch::open(config, watching.from).await {
+    let mut watch = match begin(config, watching.from, stop).await {
         Ok(watch) => watch,
         Err(why) => return Report::unjudged(why, Counts::default(), Times::default()),
     };
     match follow(&mut watch, watching.interval, health, stop).await {
         Ok(()) => watch.report(began.elapsed().as_secs_f64()),
         Err(why) => Report::unjudged(why, watch.read, Times::default()),
+    }
+}
+
+/// Opens the watch; servers that were started together with it get time to come up.
+async fn begin(
+    config: &Config,
+    from: Begin,
+    stop: &CancellationToken,
+) -> Result<Watch, CannotJudge> {
+    let began = Instant::now();
+    loop {
+        let why = match Watch::open(config, from).await {
+            Ok(watch) => return Ok(watch),
+            Err(Trouble::ForGood(why)) => return Err(why),
+            Err(Trouble::Again(why)) => why,
+        };
+        if began.elapsed() >= START_WAIT || stop.is_cancelled() {
+            return Err(CannotJudge::because(why));
+        }
+        tell(config.progress, &format!("trying again: {why}"));
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
@@ -276,9 +308,6 @@ fn not_open() -> Trouble {
     Trouble::Again("the log is not open".to_owned())
 }
 
-fn for_good(trouble: Trouble) -> CannotJudge {
-    match trouble {
-        Trouble::Again(why) => CannotJudge::because(why),
-        Trouble::ForGood(why) => why,
-    }
+fn again(why: &CannotJudge) -> Trouble {
+    Trouble::Again(why.missing.join("; "))
 }

@@ -70,6 +70,7 @@ impl Watch {
         snapshot::end(&mut database).await?;
         self.database = Some(database);
         let reading = reading?;
+        self.count_rows(&reading);
         let now_s = super::now_s();
         self.judge(&reading, now_s)?;
         self.read_told(ends, reading.level).await?;
@@ -117,6 +118,19 @@ impl Watch {
             sums: if sums_due { Some(self.read_sums(snapshot).await?) } else { None },
             level,
         })
+    }
+
+    fn count_rows(&mut self, reading: &Reading) {
+        let read = &mut self.read;
+        read.order_rows += (reading.orders.len() + reading.again.len()) as u64;
+        read.payment_rows += reading.payments.len() as u64;
+        read.processed_rows += reading.processed.len() as u64;
+        read.refused_rows += reading.refused.len() as u64;
+        read.dead_letter_rows += reading.dead_letters.len() as u64;
+        if let Some(sums) = &reading.sums {
+            read.stock_rows += sums.stock.len() as u64;
+            read.metric_rows += sums.metrics.len() as u64;
+        }
     }
 
     /// Reads the log up to the progress; says whether it got there everywhere.
@@ -222,15 +236,18 @@ impl Watch {
         let outgoing = |end: &&Extent| matches!(end.topic, Topic::Events | Topic::DeadLetters);
         for end in ends.iter().filter(outgoing) {
             let (books, topics) = (&mut self.books, &self.config.topics);
+            let read = &mut self.read;
             let tail = self.tail.as_mut().ok_or_else(super::not_open)?;
             let strangers = &mut strangers;
             let mut take = |record: &crate::rules::Record<'_>| match record.place.topic {
                 Topic::DeadLetters if level => {
+                    read.dead_letters += 1;
                     books.sent(record, topics);
                     Go::On
                 }
                 Topic::DeadLetters => Go::Back,
                 _ if stranger(books, record).is_none() => {
+                    read.order_events += 1;
                     books.told(record);
                     Go::On
                 }

@@ -1,8 +1,11 @@
 //! The watch against the same worlds: honest ones are proved to the head, and
 //! what is planted is found under the same names as at rest.
 
+mod later;
+
 use std::time::Duration;
 
+use audit::error::Trouble;
 use audit::watch::Watch;
 use audit::{Begin, Config, Receipts, Settle};
 
@@ -17,10 +20,14 @@ fn config(honest: &Config) -> Config {
 
 /// A topic that was made a moment ago may still be without a leader.
 async fn open(config: &Config) -> Watch {
+    open_from(config, Begin::Earliest).await
+}
+
+async fn open_from(config: &Config, from: Begin) -> Watch {
     for _ in 0..50 {
-        match Watch::open(config, Begin::Earliest).await {
+        match Watch::open(config, from).await {
             Ok(watch) => return watch,
-            Err(why) if why.missing.iter().any(|why| why.contains("Broker: ")) => {
+            Err(Trouble::Again(why)) if why.contains("Broker: ") => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(why) => panic!("{why:?}"),

@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use testkit::Bed;
 
 pub use script::{Event, events};
-pub use topics::DeadLetter;
+pub use topics::{DeadLetter, headers};
 
 /// Where a record was put, and its value.
 #[derive(Clone, Debug)]

@@ -1,0 +1,153 @@
+//! A watch that runs for long keeps what is under way and a little of the past.
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking, helpers of tests too")]
+
+use std::ops::Range;
+
+use audit::fold::{orders, payments, processed};
+use audit::place::{Place, Topic, body_hash};
+use audit::read::window::Found;
+use audit::rules::{Headers, Record};
+use audit::watch::Books;
+use uuid::Uuid;
+
+const WINDOW: i64 = 1_500;
+const WINDOWS: i64 = 60;
+const BODY: &[u8] = br#"{"customerId":"c","items":[{"productId":"p","quantity":1,"price":1}]}"#;
+const LINES: &str = r#"[{"sku":"p","quantity":1,"price_minor":100}]"#;
+const DATA: &[u8] = br#"{"orderId":"ORDER","customerId":"c","totalPrice":1,"currency":"EUR"}"#;
+
+fn id(offset: i64) -> Uuid {
+    Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + u128::try_from(offset).unwrap())
+}
+
+fn place(topic: Topic, offset: i64) -> Place {
+    Place { topic, partition: 0, offset }
+}
+
+fn record<'a>(
+    at: Place,
+    key: &'a str,
+    value: &'a [u8],
+    headers: &[(&'a str, &'a str)],
+) -> Record<'a> {
+    let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+    let headers = Headers(headers.collect());
+    Record { place: at, logged_s: 0, key: Some(key.as_bytes()), value: Some(value), headers }
+}
+
+fn take(books: &mut Books, offset: i64) {
+    let id = id(offset).to_string();
+    let time = ("ce_time", "2026-11-21T08:00:00Z");
+    let headers = [("ce_id", id.as_str()), ("ce_type", "order.created.v1"), time];
+    books.take(&record(place(Topic::Orders, offset), &id, BODY, &headers));
+}
+
+fn row(books: &mut Books, offset: i64, status: &str) {
+    let (id, source) = (id(offset), place(Topic::Orders, offset));
+    let order = orders::Row {
+        order_id: id,
+        customer_id: "c",
+        status,
+        currency: "EUR",
+        total_minor: 100,
+        lines: LINES,
+        reason: None,
+        shipment: None,
+        source,
+        created_us: 1_795_248_000_000_000,
+    };
+    let payment = payments::Row {
+        order_id: id,
+        status: "CAPTURED",
+        currency: "EUR",
+        amount_minor: 100,
+        reason: None,
+    };
+    let processed = processed::Row {
+        event_id: id,
+        place: source,
+        epoch: 1,
+        body: body_hash(BODY),
+        processed_us: 0,
+    };
+    let payment = (status == "PAID").then_some(payment);
+    books.row(&Found { id, order: Some(order), payment, processed: Some(processed) });
+}
+
+fn tell(books: &mut Books, offset: i64, step: &str) {
+    let order = id(offset).to_string();
+    let data = String::from_utf8(DATA.to_vec()).unwrap().replace("ORDER", &order);
+    let (event, kind) = (format!("{order}/{step}"), format!("{step}.v1"));
+    let headers = [
+        ("ce_id", event.as_str()),
+        ("ce_type", kind.as_str()),
+        ("ce_source", "/processor"),
+        ("ce_subject", order.as_str()),
+    ];
+    books.told(&record(place(Topic::Events, 0), &order, data.as_bytes(), &headers));
+}
+
+/// One step over these offsets, all paid and told.
+fn step(books: &mut Books, offsets: Range<i64>, now_s: u32) {
+    offsets.clone().for_each(|offset| take(books, offset));
+    let _asked = books.asks(|_, _| true);
+    books.begin();
+    offsets.clone().for_each(|offset| row(books, offset, "PAID"));
+    books.account();
+    books.judge_level();
+    for offset in offsets {
+        tell(books, offset, "inventory.reserved");
+        tell(books, offset, "payment.completed");
+    }
+    books.close(now_s, true);
+    books.compact(0);
+}
+
+fn books() -> Books {
+    Books::new(std::iter::once(((Topic::Orders, 0), 0)), 0, 60)
+}
+
+#[test]
+fn what_is_kept_does_not_grow_with_the_run() {
+    let mut books = books();
+    let mut most = 0;
+    for window in 0..WINDOWS {
+        step(&mut books, window * WINDOW..(window + 1) * WINDOW, 0);
+        most = most.max(books.retained());
+    }
+    assert_eq!(books.findings.total(), 0, "{:?}", books.findings);
+    assert_eq!(books.proved_orders, u64::try_from(WINDOWS * WINDOW).unwrap());
+    assert!(most <= 52_000, "{most}");
+    let (_, lane) = books.lanes().next().unwrap();
+    assert_eq!(lane.watermark, WINDOWS * WINDOW);
+}
+
+#[test]
+fn what_waits_is_late_at_first_and_a_finding_after_the_deadline() {
+    let mut books = books();
+    (0..3).for_each(|offset| take(&mut books, offset));
+    let _asked = books.asks(|_, _| true);
+    books.begin();
+    row(&mut books, 0, "PAID");
+    row(&mut books, 1, "RESERVED");
+    row(&mut books, 2, "PAID");
+    books.account();
+    for offset in 0..3 {
+        tell(&mut books, offset, "inventory.reserved");
+    }
+    tell(&mut books, 0, "payment.completed");
+    books.close(100, true);
+    assert_eq!((books.proved_orders, books.late(), books.findings.total()), (1, 2, 0));
+    let watermark = |books: &Books| books.lanes().next().unwrap().1.watermark;
+    assert_eq!(watermark(&books), 1);
+    books.close(159, true);
+    assert_eq!(books.findings.total(), 0);
+    books.close(160, true);
+    let found: Vec<_> = audit::invariants::Invariant::all()
+        .filter(|invariant| books.findings.count(*invariant) > 0)
+        .map(|invariant| invariant.name())
+        .collect();
+    assert_eq!(found, ["not-terminal", "event-missing"]);
+    // What was reported holds nothing up any more.
+    assert_eq!((watermark(&books), books.late()), (3, 0));
+}
