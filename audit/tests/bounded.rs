@@ -145,7 +145,7 @@ fn what_waits_is_late_at_first_and_a_finding_after_the_deadline() {
     books.close(160, true);
     let found: Vec<_> = audit::invariants::Invariant::all()
         .filter(|invariant| books.findings.count(*invariant) > 0)
-        .map(|invariant| invariant.name())
+        .map(audit::invariants::Invariant::name)
         .collect();
     assert_eq!(found, ["not-terminal", "event-missing"]);
     // What was reported holds nothing up any more.
