@@ -15,6 +15,7 @@ use crate::kafka::Kafka;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the audit waits until everything is settled.
 const SETTLE: &str = "90s";
+const UNJUDGED: &str = "could not judge";
 
 /// Records of the inputs whose effects are not in the tables; `None` while a
 /// server does not answer.
@@ -59,36 +60,55 @@ impl Verdict {
     }
 }
 
-/// Has the books audited against all receipts.
+/// Has the books audited against all receipts. Work that is still left over when
+/// the audit has waited for it is judged as it is.
 pub(crate) async fn audit(
     folder: &Path,
     files: &Path,
     receipts: &[PathBuf],
     env: &[(String, String)],
 ) -> Result<Verdict> {
-    let json = files.join("audit.json");
-    let output = Command::new(folder.join("audit"))
-        .arg("--receipts")
-        .args(receipts)
-        .args(["--settle-timeout", SETTLE, "--json"])
-        .arg(&json)
-        .envs(env.iter().cloned())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cannot run audit")?;
-    std::fs::write(files.join("audit.log"), [output.stdout, output.stderr].concat())?;
-    let report: Value = std::fs::read(&json)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
-    let word = match output.status.code() {
-        Some(0) => "clean",
-        Some(1) => "findings",
-        _ => "could not judge",
-    };
-    Ok(Verdict { word: word.to_owned(), findings: findings(&report) })
+    let asked = Audit { folder, files, receipts, env };
+    match asked.run(&["--settle-timeout", SETTLE]).await? {
+        verdict if verdict.word == UNJUDGED => asked.run(&["--as-is"]).await,
+        verdict => Ok(verdict),
+    }
+}
+
+struct Audit<'a> {
+    folder: &'a Path,
+    files: &'a Path,
+    receipts: &'a [PathBuf],
+    env: &'a [(String, String)],
+}
+
+impl Audit<'_> {
+    async fn run(&self, patience: &[&str]) -> Result<Verdict> {
+        let json = self.files.join("audit.json");
+        let output = Command::new(self.folder.join("audit"))
+            .arg("--receipts")
+            .args(self.receipts)
+            .args(patience)
+            .arg("--json")
+            .arg(&json)
+            .envs(self.env.iter().cloned())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot run audit")?;
+        std::fs::write(self.files.join("audit.log"), [output.stdout, output.stderr].concat())?;
+        let report: Value = std::fs::read(&json)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default();
+        let word = match output.status.code() {
+            Some(0) => "clean",
+            Some(1) => "findings",
+            _ => UNJUDGED,
+        };
+        Ok(Verdict { word: word.to_owned(), findings: findings(&report) })
+    }
 }
 
 fn findings(report: &Value) -> Vec<(String, u64)> {
