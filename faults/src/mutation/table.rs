@@ -100,13 +100,13 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         edits: &[Edit {
             file: "ingest/src/worker.rs",
             right: "        let outcome = self.0.await.unwrap_or(Err(Unconfirmed::Failed));",
-            wrong: "        let second = std::time::Duration::from_secs(1);\n\
-                    let outcome: Outcome = match tokio::time::timeout(second, self.0).await {\n\
+            wrong: "        let soon = std::time::Duration::from_millis(200);\n\
+                    let outcome: Outcome = match tokio::time::timeout(soon, self.0).await {\n\
                     Ok(Ok(known)) => known,\n\
                     _ => Ok(Position { partition: 0, offset: 0 }),\n\
                     };",
         }],
-        scenario: "broker-kill",
+        scenario: "ingest-die-unsent",
         findings: &["acked-in-log"],
     },
     Mutation {
