@@ -243,7 +243,7 @@ async fn in_ranges(
     query.fetch_all(snapshot).await
 }
 
-/// Reads a row of [`orders`], [`again`], [`by_id`] or [`beside`].
+/// Reads a row of [`orders()`], [`again`], [`by_id`] or [`beside`].
 pub fn found<'r>(row: &'r PgRow, topics: &Topics) -> Result<Found<'r>, sqlx::Error> {
     let id: Uuid = row.try_get(0)?;
     let order = match row.try_get::<Option<Uuid>, _>(1)? {
@@ -257,7 +257,7 @@ pub fn found<'r>(row: &'r PgRow, topics: &Topics) -> Result<Found<'r>, sqlx::Err
     Ok(Found { id, order, payment, processed })
 }
 
-/// Reads a row of [`payments`].
+/// Reads a row of [`payments()`].
 pub fn payment_row(row: &PgRow) -> Result<Found<'_>, sqlx::Error> {
     let id = row.try_get(0)?;
     Ok(Found { id, order: None, payment: payment(row, id, 1)?, processed: None })
@@ -317,7 +317,7 @@ fn processed(
     }))
 }
 
-/// Reads a row of [`refused`].
+/// Reads a row of [`refused()`].
 pub fn refused_row<'r>(
     row: &'r PgRow,
     topics: &Topics,
@@ -328,7 +328,7 @@ pub fn refused_row<'r>(
     Ok(Some(refused::Row { place, event_id, event_type, subject, reason }))
 }
 
-/// Reads a row of [`dead_letters`].
+/// Reads a row of [`dead_letters()`].
 pub fn dead_letter<'r>(
     row: &'r PgRow,
     topics: &Topics,

@@ -15,11 +15,9 @@ use crate::rules::{OwnedRecord, Record, id_of};
 
 /// The order that a record is about, if the books do not know it.
 pub fn stranger(books: &Books, record: &Record<'_>) -> Option<Uuid> {
-    if record.headers.text("ce_type") == Some("stock.low.v1") {
-        return None;
-    }
     let id = record.key.and_then(id_of)?;
-    books.ledger.orders.find(id).is_none().then_some(id)
+    let unknown = books.ledger.orders.find(id).is_none();
+    (unknown && record.headers.text("ce_type") != Some("stock.low.v1")).then_some(id)
 }
 
 impl Books {
