@@ -7,11 +7,6 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use stack::Server;
 
-/// Where distributions put libfaketime, as `LD_LIBRARY_PATH` wants it.
-pub(crate) const FAKETIME_FOLDERS: &str =
-    "/usr/lib/x86_64-linux-gnu/faketime:/usr/lib/aarch64-linux-gnu/faketime";
-pub(crate) const FAKETIME: &str = "libfaketime.so.1";
-
 /// Enough for a fresh server and some minutes of load.
 const SMALL_DISK: &str = "size=1g";
 
@@ -21,8 +16,6 @@ pub(crate) enum Needs {
     Nothing,
     /// A file system of its own for this server's data, which can be filled.
     SmallDisk(Server),
-    /// A library that gives a program another clock.
-    FakeClock,
 }
 
 impl Needs {
@@ -37,11 +30,6 @@ impl Needs {
                 let probe = stack::place::folder("faults-probe");
                 let mounted = SmallDisk::mount(&probe);
                 mounted.err().map(|error| format!("no small disk: {error:#}"))
-            }
-            Self::FakeClock => {
-                let found =
-                    FAKETIME_FOLDERS.split(':').any(|f| Path::new(f).join(FAKETIME).exists());
-                (!found).then(|| "no libfaketime here (apt-get install faketime)".to_owned())
             }
         }
     }

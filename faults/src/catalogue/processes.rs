@@ -3,7 +3,6 @@
 use super::scenario;
 use crate::expect::Expect;
 use crate::link::Moment::{Begin, CommitAnswer};
-use crate::needs::{FAKETIME, FAKETIME_FOLDERS, Needs};
 use crate::scenario::Action::{
     Freeze, Hold, Kill, KillLoad, LetGo, Start, StartLoad, StartWith, Stop, StopLoad, Thaw,
 };
@@ -12,19 +11,6 @@ use crate::scenario::{Action, Scenario, Target};
 
 const ONE: Action = Start(Processor(1));
 const TWO: Action = Start(Processor(2));
-
-/// Another clock, told by the environment. Time-outs keep the true one: it never jumps.
-const AHEAD: &[(&str, &str)] = &clock("+1h");
-const BEHIND: &[(&str, &str)] = &clock("-1h");
-
-const fn clock(offset: &'static str) -> [(&'static str, &'static str); 4] {
-    [
-        ("LD_LIBRARY_PATH", FAKETIME_FOLDERS),
-        ("LD_PRELOAD", FAKETIME),
-        ("FAKETIME", offset),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ]
-}
 
 // A scenario is a table of instants and actions; one line each tells it best.
 #[rustfmt::skip]
@@ -75,12 +61,4 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("rolling-change", "each program is replaced under load, the processor by one beside it", Target::Processor, &[
         (0, ONE), (4_000, Stop(Processor(0))), (7_000, Start(Processor(0))), (11_000, Stop(Processor(1))), (13_000, Stop(Notifier)), (13_000, Start(Notifier)),
     ]).expecting(&[Expect::Standstill(2_000)]),
-    scenario("clock-ahead", "the clocks of gateway and processor are an hour ahead, then right again", Target::Processor, &[
-        (0, Stop(Ingest)), (100, StartWith(Ingest, AHEAD)), (200, Stop(Processor(0))), (300, StartWith(Processor(0), AHEAD)),
-        (8_000, Stop(Ingest)), (8_100, Start(Ingest)), (8_200, Stop(Processor(0))), (8_300, Start(Processor(0))),
-    ]).needing(Needs::FakeClock),
-    scenario("clock-behind", "the clocks of gateway and processor are an hour behind, then right again", Target::Processor, &[
-        (0, Stop(Ingest)), (100, StartWith(Ingest, BEHIND)), (200, Stop(Processor(0))), (300, StartWith(Processor(0), BEHIND)),
-        (8_000, Stop(Ingest)), (8_100, Start(Ingest)), (8_200, Stop(Processor(0))), (8_300, Start(Processor(0))),
-    ]).needing(Needs::FakeClock),
 ];

@@ -73,7 +73,7 @@ pub(super) const ALL: &[Scenario] = &[
         (0, Link(ProcessorPostgres, Slow(1_000))), (20_000, Link(ProcessorPostgres, Clear)),
     ]),
     scenario("broker-disk-full", "the disk of the broker is full for 5 s; it stops and is started again", Target::Broker, &[
-        (0, FillDisk), (5_000, FreeDisk), (5_100, Broker(Signal::Kill)), (5_500, StartBroker),
+        (0, FillDisk), (5_000, FreeDisk), (5_500, StartBroker),
     ]).needing(Needs::SmallDisk(stack::Server::Kafka)),
     scenario("postgres-disk-full", "the disk of PostgreSQL is full for 5 s; it stops and is started again", Target::Postgres, &[
         (0, FillDisk), (5_000, FreeDisk), (5_500, StartPostgres),
