@@ -118,8 +118,8 @@ impl Generator {
     }
 
     /// Every product there is.
-    pub fn skus(&self) -> impl Iterator<Item = String> {
-        let prefix = &self.mix.product_prefix;
+    pub fn skus(&self) -> impl Iterator<Item = String> + use<> {
+        let prefix = self.mix.product_prefix.clone();
         (0..self.popularity.products()).map(move |rank| format!("{prefix}{rank:05}"))
     }
 
