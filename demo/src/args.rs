@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// Pieces of every product to begin with
     #[arg(long, env = "DEMO_STOCK", default_value_t = 10_000_000)]
     pub(crate) stock: u32,
+    /// Do not run `audit --watch` beside the load, which leaves its CPU to the rest; the
+    /// audit afterwards is the same
+    #[arg(long, env = "DEMO_UNWATCHED")]
+    pub(crate) unwatched: bool,
     /// Write all results as JSON to this file
     #[arg(long, env = "DEMO_JSON", value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -3,14 +3,13 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use stack::service::{self, Launch, Life, Service};
 use stack::usage::Usage;
 
 /// What runs beside the stack.
-const SERVICES: [&str; 4] = ["ingest", "processor", "notifier", WATCH];
+pub(crate) const SERVICES: [&str; 3] = ["ingest", "processor", "notifier"];
 /// The audit that looks on.
-const WATCH: &str = "audit";
+pub(crate) const WATCH: &str = "audit";
 /// Where its admin port usually is.
 const WATCH_PORT: u16 = 9083;
 
@@ -22,8 +21,9 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Starts all services and waits until each is ready.
+    /// Starts these services and waits until each is ready.
     pub(crate) async fn start(
+        names: &[&'static str],
         folder: &Path,
         logs: &Path,
         mut env: Vec<(String, String)>,
@@ -31,8 +31,8 @@ impl Services {
     ) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", service::free_port(WATCH_PORT)?);
         service::set(&mut env, "AUDIT_ADMIN_LISTEN", listen);
-        let mut running = Vec::with_capacity(SERVICES.len());
-        for name in SERVICES {
+        let mut running = Vec::with_capacity(names.len());
+        for &name in names {
             let (program, args) = (folder.join(name), arguments(name, logs));
             let launch = Launch { name, program: &program, args, env: &env, logs, life };
             running.push(Service::start(&launch)?);
@@ -55,10 +55,12 @@ impl Services {
         self.running.iter().map(named).collect()
     }
 
-    /// The metrics page of the audit that looks on.
-    pub(crate) async fn watched(&self) -> anyhow::Result<String> {
-        let watch = self.running.iter().find(|service| service.name() == WATCH);
-        watch.context("no audit looks on")?.metrics().await
+    /// The metrics page of the audit that looks on, if one does.
+    pub(crate) async fn watched(&self) -> anyhow::Result<Option<String>> {
+        match self.running.iter().find(|service| service.name() == WATCH) {
+            Some(watch) => watch.metrics().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Fails when a service has ended by itself.

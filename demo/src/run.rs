@@ -13,7 +13,7 @@ use stack::{Progress, Server, Stack};
 use tokio::process::Command;
 
 use crate::args::Args;
-use crate::processes::Services;
+use crate::processes::{SERVICES, Services, WATCH};
 use crate::report::{Cost, Report};
 use crate::{farewell, tables, watch};
 
@@ -43,7 +43,11 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let files = Files::new(stack.dir())?;
     let env = environment(stack.env())?;
     let life = if args.keep { Life::OnItsOwn } else { Life::WithCaller };
-    let mut services = Services::start(&folder, &files.logs, env, life).await?;
+    let mut names = SERVICES.to_vec();
+    if !args.unwatched {
+        names.push(WATCH);
+    }
+    let mut services = Services::start(&names, &folder, &files.logs, env, life).await?;
 
     let load = Load { args, folder: &folder, services: &services, files: &files };
     let lines = tokio::spawn(watch::follow(files.logs.join("audit.log")));
@@ -55,7 +59,7 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     lines.abort();
     let audited = audit(&folder, &services, &files).await?;
     services.check()?;
-    let (watched, clean) = watch::line(&services.watched().await?)?;
+    let watched = services.watched().await?.map(|page| watch::line(&page)).transpose()?;
 
     let load = json(&files.load);
     let report = Report {
@@ -68,7 +72,9 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         load,
     };
     println!("{}", report.to_text());
-    println!("{watched}");
+    if let Some((line, _)) = &watched {
+        println!("{line}");
+    }
     println!("audit verdict: {}", report.audit["verdict"].as_str().unwrap_or("none"));
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -80,6 +86,7 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         services.stop().await?;
         tokio::task::spawn_blocking(move || stack.release()).await??;
     }
+    let clean = watched.is_none_or(|(_, clean)| clean);
     Ok(u8::from(!(audited && clean)))
 }
 
