@@ -50,13 +50,17 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let mut services = Services::start(&names, &folder, &files.logs, env, life).await?;
 
     let load = Load { args, folder: &folder, services: &services, files: &files };
-    let lines = tokio::spawn(watch::follow(files.logs.join("audit.log")));
+    // Without a watch its log is of another run.
+    let lines =
+        (!args.unwatched).then(|| tokio::spawn(watch::follow(files.logs.join("audit.log"))));
     load.warm_up().await?;
     let before = usage(&stack, &services);
     load.measure().await?;
     services.check()?;
     let after = usage(&stack, &services);
-    lines.abort();
+    if let Some(lines) = lines {
+        lines.abort();
+    }
     let audited = audit(&folder, &services, &files).await?;
     services.check()?;
     let watched = services.watched().await?.map(|page| watch::line(&page)).transpose()?;
