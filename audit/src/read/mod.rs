@@ -4,6 +4,7 @@
 pub mod log;
 pub mod receipts;
 pub mod record;
+pub mod rows;
 pub mod snapshot;
 pub mod tables;
 pub mod tail;

@@ -4,33 +4,15 @@ use std::time::Duration;
 
 use contract::topic::Topics;
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgConnection, PgRow, PgTypeInfo, PgValueRef};
-use sqlx::{Decode, Postgres, Row, Type};
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
+use super::rows;
 use crate::fold::{dead_letters, orders, payments, processed, progress, refused, stock};
-use crate::place::{Place, Topic};
+use crate::place::Topic;
 
 type Read = Result<u64, sqlx::Error>;
-
-/// A time, in microseconds since 1970.
-pub(super) struct Micros(pub(super) i64);
-
-/// PostgreSQL counts from the year 2000.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
-
-impl Type<Postgres> for Micros {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("timestamptz")
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for Micros {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
-        let since_2000 = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        Ok(Self(since_2000.saturating_add(POSTGRES_EPOCH_US)))
-    }
-}
 
 /// Reads `orders`.
 pub async fn orders(snapshot: &mut PgConnection, mut visit: impl FnMut(&orders::Row<'_>)) -> Read {
@@ -38,19 +20,7 @@ pub async fn orders(snapshot: &mut PgConnection, mut visit: impl FnMut(&orders::
         lines::text, reason::text, shipment::text, source_partition, source_offset, created_at \
         from orders";
     stream(snapshot, SQL, |row| {
-        let (partition, offset) = (row.try_get(8)?, row.try_get(9)?);
-        visit(&orders::Row {
-            order_id: row.try_get(0)?,
-            customer_id: row.try_get(1)?,
-            status: row.try_get(2)?,
-            currency: row.try_get(3)?,
-            total_minor: row.try_get(4)?,
-            lines: row.try_get(5)?,
-            reason: row.try_get(6)?,
-            shipment: row.try_get(7)?,
-            source: Place { topic: Topic::Orders, partition, offset },
-            created_us: row.try_get::<Micros, _>(10)?.0,
-        });
+        visit(&rows::order(row, row.try_get(0)?, 1)?);
         Ok(())
     })
     .await
@@ -63,13 +33,9 @@ pub async fn payments(
 ) -> Read {
     const SQL: &str = "select order_id, status::text, currency, amount_minor, reason from payments";
     stream(snapshot, SQL, |row| {
-        visit(&payments::Row {
-            order_id: row.try_get(0)?,
-            status: row.try_get(1)?,
-            currency: row.try_get(2)?,
-            amount_minor: row.try_get(3)?,
-            reason: row.try_get(4)?,
-        });
+        if let Some(payment) = rows::payment(row, row.try_get(0)?, 1)? {
+            visit(&payment);
+        }
         Ok(())
     })
     .await
@@ -81,17 +47,11 @@ pub async fn processed_events(
     topics: &Topics,
     mut visit: impl FnMut(Uuid, Option<&processed::Row>),
 ) -> Read {
-    const SQL: &str = "select topic, partition, \"offset\", event_id, epoch, body_hash, \
+    const SQL: &str = "select event_id, topic, partition, \"offset\", epoch, body_hash, \
         processed_at from processed_events";
     stream(snapshot, SQL, |row| {
-        let event_id = row.try_get(3)?;
-        let place = place(row, topics)?;
-        let (body, epoch) = (row.try_get::<&[u8], _>(5)?, row.try_get(4)?);
-        // A hash of another length is no hash of any record.
-        let body = body.try_into().unwrap_or([0xff; 16]);
-        let processed_us = row.try_get::<Micros, _>(6)?.0;
-        let row = place.map(|place| processed::Row { event_id, place, epoch, body, processed_us });
-        visit(event_id, row.as_ref());
+        let event_id = row.try_get(0)?;
+        visit(event_id, rows::processed(row, event_id, 1, topics)?.as_ref());
         Ok(())
     })
     .await
@@ -106,16 +66,7 @@ pub async fn refused_events(
     const SQL: &str = "select topic, partition, \"offset\", event_id, event_type, subject, reason \
         from refused_events";
     stream(snapshot, SQL, |row| {
-        let event_id = row.try_get(3)?;
-        let (event_type, subject, reason) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
-        let row = place(row, topics)?.map(|place| refused::Row {
-            place,
-            event_id,
-            event_type,
-            subject,
-            reason,
-        });
-        visit(event_id, row.as_ref());
+        visit(row.try_get(3)?, rows::refused(row, topics)?.as_ref());
         Ok(())
     })
     .await
@@ -130,17 +81,7 @@ pub async fn dead_letters(
     const SQL: &str = "select topic, partition, \"offset\", key, value, headers::text, code, \
         published_at is not null from dead_letters";
     stream(snapshot, SQL, |row| {
-        let (key, value, headers) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-        let (code, published) = (row.try_get(6)?, row.try_get(7)?);
-        let row = place(row, topics)?.map(|place| dead_letters::Row {
-            place,
-            key,
-            value,
-            headers,
-            code,
-            published,
-        });
-        visit(row.as_ref());
+        visit(rows::dead_letter(row, topics)?.as_ref());
         Ok(())
     })
     .await
@@ -240,11 +181,4 @@ async fn stream(
         count += 1;
     }
     Ok(count)
-}
-
-/// Topic, partition and offset of the first three columns.
-pub(super) fn place(row: &PgRow, topics: &Topics) -> Result<Option<Place>, sqlx::Error> {
-    let (partition, offset) = (row.try_get(1)?, row.try_get(2)?);
-    let topic = Topic::input(row.try_get(0)?, topics);
-    Ok(topic.map(|topic| Place { topic, partition, offset }))
 }

@@ -8,9 +8,9 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::tables::Micros;
-use crate::fold::{dead_letters, orders, payments, processed, refused};
-use crate::place::{Place, Topic};
+use super::rows;
+use crate::fold::{orders, payments, processed};
+use crate::place::Topic;
 
 /// The indexes serve every question here, and a scan would never end.
 const SESSION: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
@@ -21,8 +21,9 @@ const ORDER: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.to
     o.created_at";
 const PAYMENT: &str = "p.status::text, p.currency, p.amount_minor, p.reason";
 const PROCESSED: &str = "e.topic, e.partition, e.\"offset\", e.epoch, e.body_hash, e.processed_at";
-/// Where the columns of a payment and of a processed event begin in a row that
-/// has all three.
+/// Where the columns of an order, a payment and a processed event begin in a row
+/// that has all three; before them stand the id that was asked for and the order's.
+const ORDER_AT: usize = 2;
 const PAYMENT_AT: usize = 12;
 const PROCESSED_AT: usize = 16;
 
@@ -247,94 +248,24 @@ async fn in_ranges(
 pub fn found<'r>(row: &'r PgRow, topics: &Topics) -> Result<Found<'r>, sqlx::Error> {
     let id: Uuid = row.try_get(0)?;
     let order = match row.try_get::<Option<Uuid>, _>(1)? {
-        Some(order_id) => Some(order(row, order_id)?),
+        Some(order_id) => Some(rows::order(row, order_id, ORDER_AT)?),
         None => None,
     };
     let columns = row.columns().len();
-    let payment = if columns > PAYMENT_AT { payment(row, id, PAYMENT_AT)? } else { None };
+    let payment = if columns > PAYMENT_AT { rows::payment(row, id, PAYMENT_AT)? } else { None };
     let processed =
-        if columns > PROCESSED_AT { processed(row, id, PROCESSED_AT, topics)? } else { None };
+        if columns > PROCESSED_AT { rows::processed(row, id, PROCESSED_AT, topics)? } else { None };
     Ok(Found { id, order, payment, processed })
 }
 
 /// Reads a row of [`payments()`].
 pub fn payment_row(row: &PgRow) -> Result<Found<'_>, sqlx::Error> {
     let id = row.try_get(0)?;
-    Ok(Found { id, order: None, payment: payment(row, id, 1)?, processed: None })
+    Ok(Found { id, order: None, payment: rows::payment(row, id, 1)?, processed: None })
 }
 
 /// Reads a row of [`processed_events`].
 pub fn processed_row<'r>(row: &'r PgRow, topics: &Topics) -> Result<Found<'r>, sqlx::Error> {
     let id = row.try_get(0)?;
-    Ok(Found { id, order: None, payment: None, processed: processed(row, id, 1, topics)? })
-}
-
-fn payment(
-    row: &PgRow,
-    order_id: Uuid,
-    at: usize,
-) -> Result<Option<payments::Row<'_>>, sqlx::Error> {
-    let Some(status) = row.try_get(at)? else { return Ok(None) };
-    let (currency, amount_minor) = (row.try_get(at + 1)?, row.try_get(at + 2)?);
-    let reason = row.try_get(at + 3)?;
-    Ok(Some(payments::Row { order_id, status, currency, amount_minor, reason }))
-}
-
-fn order<'r>(row: &'r PgRow, order_id: Uuid) -> Result<orders::Row<'r>, sqlx::Error> {
-    let (partition, offset) = (row.try_get(9)?, row.try_get(10)?);
-    Ok(orders::Row {
-        order_id,
-        customer_id: row.try_get(2)?,
-        status: row.try_get(3)?,
-        currency: row.try_get(4)?,
-        total_minor: row.try_get(5)?,
-        lines: row.try_get(6)?,
-        reason: row.try_get(7)?,
-        shipment: row.try_get(8)?,
-        source: Place { topic: Topic::Orders, partition, offset },
-        created_us: row.try_get::<Micros, _>(11)?.0,
-    })
-}
-
-fn processed(
-    row: &PgRow,
-    event_id: Uuid,
-    at: usize,
-    topics: &Topics,
-) -> Result<Option<processed::Row>, sqlx::Error> {
-    let topic = row.try_get::<Option<&str>, _>(at)?;
-    let Some(topic) = topic.and_then(|topic| Topic::input(topic, topics)) else {
-        return Ok(None);
-    };
-    let place = Place { topic, partition: row.try_get(at + 1)?, offset: row.try_get(at + 2)? };
-    Ok(Some(processed::Row {
-        event_id,
-        place,
-        epoch: row.try_get(at + 3)?,
-        // A hash of another length is no hash of any record.
-        body: row.try_get::<&[u8], _>(at + 4)?.try_into().unwrap_or([0xff; 16]),
-        processed_us: row.try_get::<Micros, _>(at + 5)?.0,
-    }))
-}
-
-/// Reads a row of [`refused()`].
-pub fn refused_row<'r>(
-    row: &'r PgRow,
-    topics: &Topics,
-) -> Result<Option<refused::Row<'r>>, sqlx::Error> {
-    let Some(place) = super::tables::place(row, topics)? else { return Ok(None) };
-    let (event_id, event_type) = (row.try_get(3)?, row.try_get(4)?);
-    let (subject, reason) = (row.try_get(5)?, row.try_get(6)?);
-    Ok(Some(refused::Row { place, event_id, event_type, subject, reason }))
-}
-
-/// Reads a row of [`dead_letters()`].
-pub fn dead_letter<'r>(
-    row: &'r PgRow,
-    topics: &Topics,
-) -> Result<Option<dead_letters::Row<'r>>, sqlx::Error> {
-    let Some(place) = super::tables::place(row, topics)? else { return Ok(None) };
-    let (key, value, headers) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-    let (code, published) = (row.try_get(6)?, row.try_get(7)?);
-    Ok(Some(dead_letters::Row { place, key, value, headers, code, published }))
+    Ok(Found { id, order: None, payment: None, processed: rows::processed(row, id, 1, topics)? })
 }

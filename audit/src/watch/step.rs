@@ -207,12 +207,12 @@ impl Watch {
             books.row_by_id(&found(row, topics)?);
         }
         for row in &reading.refused {
-            if let Some(row) = window::refused_row(row, topics)? {
+            if let Some(row) = crate::read::rows::refused(row, topics)? {
                 refused::judge(&mut books.ledger, &row, &mut books.findings);
             }
         }
         for row in &reading.dead_letters {
-            if let Some(row) = window::dead_letter(row, topics)? {
+            if let Some(row) = crate::read::rows::dead_letter(row, topics)? {
                 crate::fold::dead_letters::judge(&mut books.ledger, &row, &mut books.findings);
             }
         }
