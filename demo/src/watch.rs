@@ -51,23 +51,16 @@ pub(crate) struct Watched {
 impl Watched {
     /// Reads the page.
     pub(crate) fn of(page: &str) -> anyhow::Result<Self> {
+        let shown = |metric| {
+            stack::service::metric(page, metric)
+                .with_context(|| format!("the watch does not show {metric}"))
+        };
         Ok(Self {
-            findings: sum(page, "audit_findings_total")?,
-            lag_seconds: sum(page, "audit_lag_seconds")?,
-            orders: sum(page, "audit_proved_orders_total")?,
+            findings: shown("audit_findings_total")?,
+            lag_seconds: shown("audit_lag_seconds")?,
+            orders: shown("audit_proved_orders_total")?,
         })
     }
-}
-
-fn sum(page: &str, metric: &str) -> anyhow::Result<f64> {
-    let values = page.lines().filter_map(|line| {
-        let labels_and_value = line.strip_prefix(metric)?;
-        let own = labels_and_value.starts_with(['{', ' ']);
-        own.then(|| labels_and_value.rsplit_once(' ')?.1.parse::<f64>().ok())?
-    });
-    let values: Vec<_> = values.collect();
-    anyhow::ensure!(!values.is_empty(), "the watch does not show {metric}");
-    Ok(values.iter().sum())
 }
 
 /// Its line in the report.

@@ -66,7 +66,7 @@ async fn ends(world: &mut World, program: Program, words: &str) -> Option<String
     while begin.elapsed() < END_MAX {
         let last = world.squad.deserters();
         if let Some(said) = last.iter().find(|said| said.contains(words)) {
-            tracing_line(said);
+            eprintln!("     it said: {}", said.lines().last().unwrap_or_default());
             return None;
         }
         if !last.is_empty() {
@@ -75,9 +75,4 @@ async fn ends(world: &mut World, program: Program, words: &str) -> Option<String
         sleep(LOOK_INTERVAL).await;
     }
     Some(format!("{program:?} did not end within {END_MAX:?}"))
-}
-
-fn tracing_line(said: &str) {
-    let last = said.lines().last().unwrap_or_default();
-    eprintln!("     it said: {last}");
 }

@@ -1,6 +1,9 @@
 //! What came of each scenario, for people and for scripts.
 
 use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 
 use crate::baseline::Gained;
 use crate::books::Verdict;
@@ -90,6 +93,20 @@ impl fmt::Display for Report {
             count => write!(f, ", {count} skipped"),
         }
     }
+}
+
+/// Prints a report and writes it as JSON to `file`, if one is given.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn tell(
+    report: &(impl fmt::Display + serde::Serialize),
+    file: Option<&Path>,
+) -> Result<()> {
+    println!("{report}");
+    let Some(file) = file else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {

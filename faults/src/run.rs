@@ -10,7 +10,7 @@ use crate::catalogue::catalogue;
 use crate::mutation;
 use crate::needs::Needs;
 use crate::play;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, tell};
 use crate::scenario::{Scenario, combination};
 use crate::squad::Replaced;
 use crate::world::World;
@@ -29,7 +29,11 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
                 }
                 Ok(0)
             }
-            Command::Run(args) => finish(args, &rounds(args).await?),
+            Command::Run(args) => {
+                let report = rounds(args).await?;
+                tell(&report, args.json.as_deref())?;
+                Ok(u8::from(!report.clean))
+            }
             Command::Mutations(args) => mutation::run(args).await,
         }
     };
@@ -40,15 +44,6 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
             Ok(EXIT_INTERRUPTED)
         }
     }
-}
-
-fn finish(args: &RunArgs, report: &Report) -> Result<u8> {
-    println!("{report}");
-    if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(report)?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(u8::from(!report.clean))
 }
 
 /// One thing to run: a name, and scenarios with their begin.

@@ -131,12 +131,8 @@ impl Squad {
     pub(crate) async fn metric(&self, program: Program, name: &str) -> Result<f64> {
         let service =
             self.running.get(&program).with_context(|| format!("{program:?} does not run"))?;
-        let page = service.metrics().await?;
-        let values = page.lines().filter(|line| {
-            let rest = line.strip_prefix(name);
-            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-        });
-        Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        // One that was never counted is not on the page.
+        Ok(stack::service::metric(&service.metrics().await?, name).unwrap_or_default())
     }
 
     /// The environment that all programs share.

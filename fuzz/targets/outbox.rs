@@ -1,6 +1,6 @@
 #![no_main]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each target runs one of the checks")]
 #[path = "../../processor/tests/input/checks.rs"]
 mod checks;
 

@@ -174,6 +174,18 @@ impl Service {
     }
 }
 
+/// The sum of a metric over its labels on a metrics page; `None` when the page does
+/// not have it.
+#[must_use]
+pub fn metric(page: &str, name: &str) -> Option<f64> {
+    let values = page.lines().filter_map(|line| {
+        let labels_and_value = line.strip_prefix(name)?;
+        let own = labels_and_value.starts_with(['{', ' ']);
+        own.then(|| labels_and_value.rsplit_once(' ')?.1.parse::<f64>().ok())?
+    });
+    values.fold(None, |sum, value| Some(sum.unwrap_or_default() + value))
+}
+
 /// A port that nobody listens on: the usual one when it is free.
 ///
 /// # Errors

@@ -20,7 +20,9 @@ pub(super) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::LockHotRow => hold(world, LOCK_HOT_ROW).await,
         Action::OpenTransaction => hold(world, OPEN_TRANSACTION).await,
         Action::TakeSessions => take_sessions(world).await,
-        Action::EndSessions => end_sessions(world).await,
+        Action::EndSessions => {
+            end_sessions(&mut PgConnection::connect(world.stack.database_url()).await?).await
+        }
         Action::Writable(writable) => self::writable(world, writable).await,
         // A closed connection gives up its transaction and its locks.
         _ => {
@@ -42,39 +44,36 @@ async fn hold(world: &mut World, statement: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// Sessions until PostgreSQL has no more to give.
+/// Takes every session there is: those that are free, then those of the processors,
+/// before the processors can have them again.
 async fn take_sessions(world: &mut World) -> Result<()> {
+    take_free(world).await;
+    let mut own = world.held.pop().context("PostgreSQL has no session to give")?;
+    end_sessions(&mut own).await?;
+    world.held.push(own);
+    take_free(world).await;
+    Ok(())
+}
+
+async fn take_free(world: &mut World) {
     for _ in 0..SESSIONS_MAX {
         match PgConnection::connect(world.stack.database_url()).await {
             Ok(connection) => world.held.push(connection),
             Err(_refused) => break,
         }
     }
-    // The processors' own are now the only ones that can be had again.
-    end_sessions(world).await
 }
 
-/// Ends the sessions of the processors over one that is held, if there is one.
-async fn end_sessions(world: &mut World) -> Result<()> {
-    let mut own = match world.held.pop() {
-        Some(held) => held,
-        None => PgConnection::connect(world.stack.database_url()).await?,
-    };
+/// Ends the sessions of the processors.
+async fn end_sessions(connection: &mut PgConnection) -> Result<()> {
     let statement = "select pg_terminate_backend(pid) from pg_stat_activity \
                      where application_name = 'ordermill-processor'";
-    sqlx::query(statement).execute(&mut own).await?;
-    if !world.held.is_empty() {
-        world.held.push(own);
-        // Whoever comes first has the sessions that became free.
-        while let Ok(connection) = PgConnection::connect(world.stack.database_url()).await {
-            world.held.push(connection);
-        }
-    }
+    sqlx::query(statement).execute(connection).await?;
     Ok(())
 }
 
 /// As after a failover to a standby that is not promoted yet.
-async fn writable(world: &mut World, writable: bool) -> Result<()> {
+async fn writable(world: &World, writable: bool) -> Result<()> {
     let mut connection = PgConnection::connect(world.stack.database_url()).await?;
     let on = if writable { "off" } else { "on" };
     let setting = format!("alter system set default_transaction_read_only = {on}");
@@ -86,8 +85,7 @@ async fn writable(world: &mut World, writable: bool) -> Result<()> {
     for statement in statements {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
     }
-    connection.close().await?;
-    end_sessions(world).await
+    end_sessions(&mut connection).await
 }
 
 async fn kill_backend(world: &World) -> Result<()> {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use self::table::{MUTATIONS, Mutation};
 use self::tree::Tree;
 use crate::args::MutationArgs;
-use crate::report::Outcome;
+use crate::report::{Outcome, tell};
 use crate::run::{Player, alone};
 
 /// What came of one mistake.
@@ -47,11 +47,7 @@ pub(crate) async fn run(args: &MutationArgs) -> Result<u8> {
         player.discard().await;
     }
     let report = Report { mutations };
-    println!("{report}");
-    if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
+    tell(&report, args.json.as_deref())?;
     Ok(u8::from(!report.mutations.iter().all(|mutation| mutation.caught)))
 }
 
