@@ -92,14 +92,8 @@ impl<'a> Step<'a> {
     fn apply(&mut self, record: &'a Decided) -> Result<(), NotSure> {
         match &record.inbound.body {
             Body::Created(order_id, order) => self.take(record, *order_id, order),
-            Body::CancelRequested(order_id, request) => {
-                self.cancel(record, *order_id, request);
-                Ok(())
-            }
-            Body::Shipped(order_id, shipment) => {
-                self.ship(record, *order_id, shipment);
-                Ok(())
-            }
+            Body::CancelRequested(order_id, request) => self.cancel(record, *order_id, request),
+            Body::Shipped(order_id, shipment) => self.ship(record, *order_id, shipment),
             Body::StockAdjusted(sku, adjustment) => self.adjust(record, sku, adjustment),
         }
     }
@@ -213,17 +207,21 @@ impl<'a> Step<'a> {
         );
     }
 
-    fn cancel(&mut self, record: &Decided, order_id: OrderId, request: &CancelRequest) {
-        let before = match self.books.orders.get(&order_id) {
-            None => return self.refuse(record, "unknown_order"),
-            Some(state) => state.status,
+    fn cancel(
+        &mut self,
+        record: &Decided,
+        order_id: OrderId,
+        request: &CancelRequest,
+    ) -> Result<(), NotSure> {
+        let Some(before) = self.books.orders.get(&order_id).map(|state| state.status) else {
+            return self.refuse_step(record, order_id);
         };
         let why = match &request.reason {
             Some(text) => json!({ "code": "requested", "text": text }).to_string(),
             None => json!({ "code": "requested" }).to_string(),
         };
         let Some(state) = self.step_order(order_id, OrderStatus::Cancelled, Some(why), None) else {
-            return self.refuse(record, "illegal_step");
+            return self.refuse_step(record, order_id);
         };
         let paid = before == OrderStatus::Paid;
         if paid {
@@ -250,15 +248,18 @@ impl<'a> Step<'a> {
                 refund: paid.then(|| state.total.into()),
             },
         );
+        Ok(())
     }
 
-    fn ship(&mut self, record: &Decided, order_id: OrderId, shipment: &Shipment) {
-        if !self.books.orders.contains_key(&order_id) {
-            return self.refuse(record, "unknown_order");
-        }
+    fn ship(
+        &mut self,
+        record: &Decided,
+        order_id: OrderId,
+        shipment: &Shipment,
+    ) -> Result<(), NotSure> {
         let details = serde_json::to_string(shipment).ok();
         let Some(state) = self.step_order(order_id, OrderStatus::Shipped, None, details) else {
-            return self.refuse(record, "illegal_step");
+            return self.refuse_step(record, order_id);
         };
         self.tell(
             state.lane,
@@ -268,6 +269,7 @@ impl<'a> Step<'a> {
                 shipment: shipment.clone(),
             },
         );
+        Ok(())
     }
 
     fn adjust(
@@ -313,6 +315,21 @@ impl<'a> Step<'a> {
             stock.available += quantity;
         });
         self.books.stock.release(&state.pieces);
+    }
+
+    /// Refuses a request that its order does not bear, or whose order is unknown.
+    fn refuse_step(&mut self, record: &Decided, order_id: OrderId) -> Result<(), NotSure> {
+        let Some(state) = self.books.orders.get(&order_id) else {
+            self.refuse(record, "unknown_order");
+            return Ok(());
+        };
+        // The fence keeps an order where it is for its own lane; for another one
+        // it may just now be paid.
+        if state.lane != record.lane {
+            self.require_certainty()?;
+        }
+        self.refuse(record, "illegal_step");
+        Ok(())
     }
 
     fn refuse(&mut self, record: &Decided, reason: &'static str) {

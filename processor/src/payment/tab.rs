@@ -1,17 +1,19 @@
-//! What a cashier has asked and not heard of: no charge twice at once, and no
+//! What a cashier has asked and not heard of: no question twice at once, and no
 //! refund beside a charge that is under way. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contract::OrderId;
 use foldhash::fast::FixedState;
 
 use crate::decide::{Charge, Outcome, Refund};
 
-/// Charges without an answer, and what shall happen once there is one.
+/// Questions without an answer.
 #[derive(Debug, Default)]
 pub struct Tab {
+    /// Charges, and what shall happen once there is an answer.
     open: HashMap<OrderId, Then, FixedState>,
+    refunds: HashSet<OrderId, FixedState>,
 }
 
 /// Something to ask the provider.
@@ -45,28 +47,37 @@ impl Tab {
         before.is_none().then_some(Question::Charge(charge))
     }
 
-    /// The question to ask for a refund. A charge under way is answered first, so
-    /// that the provider never sees both at once.
+    /// The question to ask for a refund; none while it is under way. A charge under
+    /// way is answered first, so that the provider never sees both at once.
     pub fn refund(&mut self, refund: Refund) -> Option<Question> {
         match self.open.get_mut(&refund.order_id) {
             Some(then) => {
                 *then = Then::Refund(refund);
                 None
             }
-            None => Some(Question::Refund(refund)),
+            None => {
+                let fresh = self.refunds.insert(refund.order_id);
+                fresh.then_some(Question::Refund(refund))
+            }
         }
     }
 
     /// What an answer leads to.
     pub fn answered(&mut self, outcome: Outcome) -> Answered {
         let then = match outcome {
-            Outcome::Refunded(_) => None,
+            Outcome::Refunded(ref refund) => {
+                self.refunds.remove(&refund.order_id);
+                None
+            }
             Outcome::Captured(order_id) | Outcome::Declined(order_id, _) => {
                 self.open.remove(&order_id)
             }
         };
         match then {
-            Some(Then::Refund(refund)) => Answered::Ask(Question::Refund(refund)),
+            Some(Then::Refund(refund)) => {
+                self.refunds.insert(refund.order_id);
+                Answered::Ask(Question::Refund(refund))
+            }
             Some(Then::Settle) | None => Answered::Settle(outcome),
         }
     }

@@ -78,6 +78,14 @@ impl LanePublisher {
         self.sent.len()
     }
 
+    /// Outbox rows without acknowledgement.
+    pub fn rows(&self) -> impl Iterator<Item = i64> {
+        self.sent.iter().filter_map(|(parcel, _)| match parcel {
+            Parcel::Events(id, _) => Some(*id),
+            Parcel::Dead(_) => None,
+        })
+    }
+
     /// When [`Self::collect`] has something to do although nobody wakes it.
     pub fn again_at(&self) -> Option<Instant> {
         self.again_at

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use contract::event::Outcome as Told;
 use sqlx::{Connection, PgConnection};
 
+use super::orders::Stepped;
 use super::stock::{self, Shelved};
 use super::{
     Batch, Database, LastSeen, dead_letters, dedupe, fence, metrics, orders, outbox, payments,
@@ -65,8 +66,8 @@ pub async fn apply<'a>(
         seen.set_mood(&applied.effects);
         return Ok(applied);
     }
-    // Locked rows cannot turn out shorter than they were read.
-    Err(ApplyError::Database(sqlx::Error::Configuration("locked stock rows changed".into())))
+    // Locked rows cannot turn out other than they were read.
+    Err(ApplyError::Database(sqlx::Error::Configuration("locked rows changed".into())))
 }
 
 struct Attempt<'a, 'b> {
@@ -77,7 +78,7 @@ struct Attempt<'a, 'b> {
 }
 
 impl<'a> Attempt<'a, '_> {
-    /// `None` when the view of the stock was out of date.
+    /// `None` when the view of stock or orders was out of date.
     async fn run(
         &self,
         connection: &mut PgConnection,
@@ -131,7 +132,9 @@ impl<'a> Attempt<'a, '_> {
         };
         effects.refusals.extend(deduped.conflicts);
         let events = std::mem::take(&mut effects.events);
-        let ids = self.write_tables(connection, &effects, &events).await?;
+        let Some(ids) = self.write_tables(connection, &effects, &events).await? else {
+            return Ok(None);
+        };
         stock::create(connection, &stocked).await?;
         let Some(shelved) = stock::update(connection, &effects.stock).await? else {
             return Ok(None);
@@ -149,15 +152,18 @@ impl<'a> Attempt<'a, '_> {
         new: &[&Decided],
         seen: &mut LastSeen,
     ) -> Result<Books, sqlx::Error> {
-        let named = view::orders_named(new);
         let mut books = Books::default();
-        if !named.is_empty() {
-            books.orders = orders::states(connection, &named).await?;
-        }
-        for outcome in self.batch.outcomes {
-            if let Some(state) = self.batch.unsettled.get(&outcome.order_id()) {
-                books.orders.insert(outcome.order_id(), state.clone());
+        let mut named = view::orders_named(new);
+        match self.certainty {
+            Certainty::LastSeen => books.orders.clone_from(self.batch.unsettled),
+            Certainty::Locked => {
+                named.extend(self.batch.unsettled.keys().map(|order_id| order_id.0));
             }
+        }
+        if !named.is_empty() {
+            // What the table says counts for an order that was held, too: it was
+            // read later.
+            books.orders.extend(orders::states(connection, &named, self.certainty).await?);
         }
         books.stock = self.stock_view(connection, new, seen).await?;
         Ok(books)
@@ -188,10 +194,12 @@ impl<'a> Attempt<'a, '_> {
         connection: &mut PgConnection,
         effects: &Effects<'_>,
         events: &BTreeMap<LaneId, Vec<EventOut>>,
-    ) -> Result<Vec<i64>, sqlx::Error> {
+    ) -> Result<Option<Vec<i64>>, sqlx::Error> {
         let batch = self.batch;
         orders::insert(connection, effects).await?;
-        orders::step(connection, &effects.changes).await?;
+        if orders::step(connection, &effects.changes).await? == Stepped::NotAll {
+            return Ok(None);
+        }
         payments::upsert(connection, effects).await?;
         if let Some(lane) = batch.advances.keys().find(|lane| lane.source == Source::Orders) {
             metrics::add(connection, &effects.rollup, lane.partition).await?;
@@ -200,7 +208,7 @@ impl<'a> Attempt<'a, '_> {
         dead_letters::insert(connection, self.database, batch.dead).await?;
         dead_letters::mark_published(connection, self.database, &batch.retired.dead).await?;
         outbox::delete(connection, &batch.retired.outbox).await?;
-        outbox::insert(connection, self.database, events).await
+        outbox::insert(connection, self.database, events).await.map(Some)
     }
 
     /// Tells of products that this batch brought below their threshold. Only

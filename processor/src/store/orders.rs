@@ -11,7 +11,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::columns;
-use crate::decide::{Effects, OrderState, StatusChange};
+use crate::decide::{Certainty, Effects, OrderState, StatusChange};
 use crate::lane::{LaneId, Source};
 
 pub(super) async fn insert(
@@ -66,28 +66,39 @@ fn lines_json(order: &Order) -> String {
     json
 }
 
+/// Whether orders stood where the decision saw them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stepped {
+    All,
+    /// Some did not: the transaction must be rolled back and the batch decided on
+    /// locked rows. A request in another lane than its order's came in between.
+    NotAll,
+}
+
 /// Steps orders. An order that steps twice in one batch is stepped in two
 /// statements: one `UPDATE` joins each row once.
 pub(super) async fn step(
     connection: &mut PgConnection,
     changes: &[StatusChange],
-) -> Result<(), sqlx::Error> {
+) -> Result<Stepped, sqlx::Error> {
     let mut rest: Vec<&StatusChange> = changes.iter().collect();
     while !rest.is_empty() {
         let mut seen = HashSet::with_capacity(rest.len());
         let (mut round, later): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|change| seen.insert(change.order_id));
         round.sort_unstable_by_key(|change| change.order_id);
-        step_round(connection, &round).await?;
+        if step_round(connection, &round).await? < round.len() as u64 {
+            return Ok(Stepped::NotAll);
+        }
         rest = later;
     }
-    Ok(())
+    Ok(Stepped::All)
 }
 
 async fn step_round(
     connection: &mut PgConnection,
     round: &[&StatusChange],
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let rows = round.iter();
     let done = sqlx::query(
         "update orders o set status = u.next::order_status, reason = coalesce(u.reason::jsonb, o.reason), \
@@ -103,25 +114,24 @@ async fn step_round(
     .bind(columns::of(rows, |change| change.shipment.as_deref()))
     .execute(connection)
     .await?;
-    if done.rows_affected() == round.len() as u64 {
-        return Ok(());
-    }
-    // The fence makes us the only writer of these orders: what we hold of them
-    // and what the table says differ, so nothing we decide can be trusted.
-    let message =
-        format!("{} of {} orders were not where they should be", done.rows_affected(), round.len());
-    Err(sqlx::Error::Configuration(message.into()))
+    Ok(done.rows_affected())
 }
 
 const STATE_COLUMNS: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.total_minor, \
      o.lines::text, (extract(epoch from o.created_at) * 1000)::bigint, o.source_partition, o.source_offset";
 
-/// The states of these orders, as far as they exist.
+/// The states of these orders, as far as they exist; locked, in the order of
+/// their ids, where the decision must be certain.
 pub(super) async fn states(
     connection: &mut PgConnection,
     order_ids: &[Uuid],
+    certainty: Certainty,
 ) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
-    let sql = format!("select {STATE_COLUMNS} from orders o where o.order_id = any($1)");
+    let lock = match certainty {
+        Certainty::LastSeen => "",
+        Certainty::Locked => "order by o.order_id for no key update",
+    };
+    let sql = format!("select {STATE_COLUMNS} from orders o where o.order_id = any($1) {lock}");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(order_ids).fetch_all(connection).await?;
     rows.iter().map(state).collect()
 }

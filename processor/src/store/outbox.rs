@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 
 use super::{Database, columns};
 use crate::decide::EventOut;
@@ -40,28 +40,6 @@ pub(super) async fn delete(connection: &mut PgConnection, ids: &[i64]) -> Result
     }
     sqlx::query("delete from outbox where id = any($1)").bind(ids).execute(connection).await?;
     Ok(())
-}
-
-/// The rows of a lane, oldest first.
-pub(super) async fn pending(
-    connection: &mut PgConnection,
-    topic: &str,
-    partition: i32,
-) -> Result<Vec<(i64, Vec<EventOut>)>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select id, events from outbox where topic = $1 and partition = $2 order by id",
-    )
-    .bind(topic)
-    .bind(partition)
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let text: String = row.try_get(1)?;
-            let events = decode(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            Ok((row.try_get(0)?, events))
-        })
-        .collect()
 }
 
 /// CloudEvents in structured form, as a JSON array. Ids, subjects and times

@@ -1,28 +1,26 @@
-//! What a new owner of a lane finds: events that may not be published, dead
-//! letters whose copy may not be, orders without an answer from the payment
-//! provider and refunds without confirmation.
+//! What a new owner of a lane finds: what is pending, dead letters whose copy
+//! may not be published, and orders without an answer from the payment provider.
 
 use std::collections::HashMap;
+use std::slice;
 
-use contract::{Amount, Currency, OrderId};
+use contract::OrderId;
 use foldhash::fast::FixedState;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 
-use super::{Database, dead_letters, orders, outbox};
-use crate::decide::{EventOut, OrderState, Refund};
-use crate::lane::{Claim, LaneId, Record, Source};
+use super::{Database, Pending, dead_letters, orders, pending};
+use crate::decide::OrderState;
+use crate::lane::{Claim, Record, Source};
 
 /// Work that an earlier owner left.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Outbox rows, oldest first.
-    pub outbox: Vec<(i64, Vec<EventOut>)>,
+    /// Events and refunds.
+    pub pending: Pending,
     /// Dead letters with code and message.
     pub dead: Vec<(Record, String, String)>,
     /// Orders that wait for their payment.
     pub reserved: HashMap<OrderId, OrderState, FixedState>,
-    /// Refunds that wait for their confirmation.
-    pub refunds: Vec<Refund>,
 }
 
 /// Reads what is left of a lane.
@@ -35,32 +33,13 @@ pub async fn recover(
     claim: &Claim,
 ) -> Result<Recovered, sqlx::Error> {
     let (topic, lane) = (database.topic(claim.lane), claim.lane);
-    let mut recovered = Recovered {
-        outbox: outbox::pending(connection, topic, lane.partition).await?,
+    let reserved = match lane.source {
+        Source::Orders => orders::reserved(connection, lane.partition, claim.resume_offset).await?,
+        Source::Stock => HashMap::default(),
+    };
+    Ok(Recovered {
+        pending: pending(connection, database, slice::from_ref(claim), &[]).await?,
         dead: dead_letters::unpublished(connection, topic, lane).await?,
-        ..Recovered::default()
-    };
-    if lane.source == Source::Orders {
-        recovered.reserved =
-            orders::reserved(connection, lane.partition, claim.resume_offset).await?;
-        recovered.refunds = refunds(connection, lane).await?;
-    }
-    Ok(recovered)
-}
-
-async fn refunds(connection: &mut PgConnection, lane: LaneId) -> Result<Vec<Refund>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select p.order_id, p.amount_minor, p.currency \
-         from payments p join orders o on o.order_id = p.order_id \
-         where p.status = 'REFUND_PENDING' and o.source_partition = $1",
-    )
-    .bind(lane.partition)
-    .fetch_all(connection)
-    .await?;
-    let refund = |row: &sqlx::postgres::PgRow| {
-        let currency = Currency::parse(row.try_get(2)?).unwrap_or(Currency::DEFAULT);
-        let amount = Amount { minor: row.try_get(1)?, currency };
-        Ok(Refund { order_id: OrderId(row.try_get(0)?), amount, lane })
-    };
-    rows.iter().map(refund).collect()
+        reserved,
+    })
 }

@@ -13,7 +13,7 @@ use super::unsettled::Unsettled;
 use crate::decide::{Charge, Outcome, Questions};
 use crate::lane::{Claim, LaneId};
 use crate::publish::{Carrier, LanePublisher, Parcel};
-use crate::store::{Advance, Applied, Batch, DeadLetter, Recovered, Retired};
+use crate::store::{Advance, Applied, Batch, DeadLetter, Pending, Recovered, Retired};
 
 /// A claimed lane.
 pub struct OwnedLane {
@@ -45,9 +45,6 @@ impl Desk {
         let lane = claim.lane;
         self.drop_lane(lane);
         let mut publisher = LanePublisher::new(lane, self.carrier.clone(), self.wake.clone());
-        for (id, events) in recovered.outbox {
-            publisher.publish(Parcel::Events(id, events));
-        }
         if !recovered.dead.is_empty() {
             publisher.publish(Parcel::Dead(recovered.dead));
         }
@@ -57,10 +54,22 @@ impl Desk {
             charges.push(Charge { order_id, amount: state.total });
             self.unsettled.add(order_id, state);
         }
-        Questions { charges, refunds: recovered.refunds }
+        Questions { charges, ..self.take_in(recovered.pending) }
+    }
+
+    /// Publishes what is pending and tells what is to be refunded.
+    pub fn take_in(&mut self, pending: Pending) -> Questions {
+        for (lane, id, events) in pending.outbox {
+            if let Some(owned) = self.lanes.get_mut(&lane) {
+                owned.publisher.publish(Parcel::Events(id, events));
+            }
+        }
+        Questions { charges: Vec::new(), refunds: pending.refunds }
     }
 
     /// Brings the desk in line with a committed batch, and publishes its events.
+    /// What a request did to an order of a lane beside the batch is left to
+    /// [`Self::take_in`]: only an advance proves that a lane is still ours.
     pub fn committed(&mut self, batch: &Batch<'_>, applied: Applied<'_>) -> Questions {
         for (lane, advance) in batch.advances {
             if let Some(owned) = self.lanes.get_mut(lane) {
@@ -73,7 +82,7 @@ impl Desk {
         for outcome in batch.outcomes {
             self.unsettled.remove(outcome.order_id());
         }
-        let effects = applied.effects;
+        let mut effects = applied.effects;
         let charged: HashSet<OrderId> =
             effects.charges.iter().map(|charge| charge.order_id).collect();
         for taken in effects.taken {
@@ -81,17 +90,27 @@ impl Desk {
                 self.unsettled.add(taken.order_id, taken.state);
             }
         }
+        effects.refunds.retain(|refund| batch.advances.contains_key(&refund.lane));
         for refund in &effects.refunds {
             self.unsettled.remove(refund.order_id);
         }
         let events =
             applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
         for (lane, parcel) in events.chain(dead_parcels(batch.dead)) {
-            if let Some(owned) = self.lanes.get_mut(&lane) {
+            let advanced = batch.advances.contains_key(&lane);
+            if let Some(owned) = self.lanes.get_mut(&lane).filter(|_| advanced) {
                 owned.publisher.publish(parcel);
             }
         }
         Questions { charges: effects.charges, refunds: effects.refunds }
+    }
+
+    /// Lets a lane go that was found to have another owner.
+    pub fn lose_lane(&mut self, lane: LaneId) {
+        if let Some(owned) = self.lanes.get(&lane) {
+            owned.claim.tenure.end();
+        }
+        self.drop_lane(lane);
     }
 
     /// Lets a lane go. What it had under way is the next owner's business.
@@ -119,6 +138,16 @@ impl Desk {
     /// went elsewhere are the next owner's to hear.
     pub fn may_settle(&self, outcome: &Outcome) -> bool {
         self.lane_of(outcome).is_some_and(|lane| self.owns(lane))
+    }
+
+    /// The claims of all lanes.
+    pub fn claims(&self) -> Vec<Claim> {
+        self.lanes.values().map(|owned| owned.claim.clone()).collect()
+    }
+
+    /// Outbox rows without acknowledgement, over all lanes.
+    pub fn rows(&self) -> impl Iterator<Item = i64> {
+        self.lanes.values().flat_map(|owned| owned.publisher.rows())
     }
 
     /// Parcels without acknowledgement, over all lanes.

@@ -1,4 +1,4 @@
-//! The loop of one worker: take up → commit → follow up.
+//! The loop of one worker: look → take up → commit → follow up.
 //!
 //! Everything runs on this thread: tasks from the poll loop, one transaction at
 //! a time, and the questions to the payment provider, which make progress while
@@ -28,6 +28,7 @@ use crate::store::{self, Database, LastSeen, Retired};
 
 mod commit;
 mod reach;
+mod sweep;
 
 use commit::Riders;
 
@@ -93,6 +94,7 @@ pub struct Worker {
     /// Acknowledgements that no commit has taken yet, by lane.
     retired: BTreeMap<LaneId, Retired>,
     last_commit: Instant,
+    sweep_at: Instant,
 }
 
 impl Worker {
@@ -117,6 +119,7 @@ impl Worker {
             outcomes: VecDeque::new(),
             retired: BTreeMap::new(),
             last_commit: Instant::now(),
+            sweep_at: Instant::now(),
         }
     }
 
@@ -127,6 +130,7 @@ impl Worker {
     pub async fn run(mut self) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
             self.collect();
+            self.sweep().await?;
             match self.pace() {
                 Pace::Now => {
                     let records =
@@ -196,7 +200,7 @@ impl Worker {
     }
 
     async fn wait_until(&mut self, due: Option<Instant>) {
-        let due = [due, self.desk.again_at()].into_iter().flatten().min();
+        let due = [due, self.desk.again_at(), self.sweep_at()].into_iter().flatten().min();
         let timer = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -247,7 +251,7 @@ impl Worker {
         };
         tracing::info!(
             lane = %claim.lane, epoch = claim.epoch, next_offset = claim.next_offset,
-            outbox = recovered.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
+            outbox = recovered.pending.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
         );
         let questions = self.desk.take_over(claim, recovered);
         self.cashier.ask(questions);

@@ -6,4 +6,5 @@
 mod dlq;
 mod faults;
 mod outcomes;
+mod strays;
 mod world;

@@ -9,7 +9,7 @@ use contract::{OrderId, Sku};
 use foldhash::fast::FixedState;
 use processor::decide::{EventOut, OrderState, Outcome, Refund};
 use processor::lane::{Claim, LaneId, Source, Tenure};
-use processor::store::{Advance, Recovered, Retired};
+use processor::store::{Advance, Pending, Recovered, Retired};
 use uuid::Uuid;
 
 use super::log::{PRODUCTS, STOCKED, sku};
@@ -45,8 +45,8 @@ pub(crate) struct Deed {
     pub(crate) outcomes: Vec<Outcome>,
     /// Orders taken, and whether they were rejected.
     pub(crate) taken: BTreeMap<OrderId, bool>,
-    /// Records refused.
-    pub(crate) refused: Vec<Place>,
+    /// Records refused, and why.
+    pub(crate) refused: BTreeMap<Place, &'static str>,
     /// How many commits there were before the transaction began.
     pub(crate) begun: usize,
     pub(crate) unsettled: HashMap<OrderId, OrderState, FixedState>,
@@ -63,27 +63,41 @@ pub(crate) struct Deed {
 pub(crate) enum Call {
     Claim(Claim),
     Recover(Claim, Found),
+    /// Beside these outbox rows.
+    Sweep(Claim, Vec<i64>, Found),
     Commit(Deed),
     Fenced(Deed),
 }
 
 /// What a claim found, as far as it can be compared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Found {
     pub(crate) outbox: Vec<(i64, Vec<EventOut>)>,
     pub(crate) dead: Vec<i64>,
     pub(crate) reserved: BTreeMap<OrderId, OrderState>,
     pub(crate) refunds: BTreeMap<OrderId, Refund>,
+    pub(crate) lost: Vec<LaneId>,
 }
 
 impl From<&Recovered> for Found {
     fn from(recovered: &Recovered) -> Self {
-        let refund = |refund: &Refund| (refund.order_id, refund.clone());
         Self {
-            outbox: recovered.outbox.clone(),
             dead: recovered.dead.iter().map(|(record, ..)| record.offset).collect(),
             reserved: recovered.reserved.clone().into_iter().collect(),
-            refunds: recovered.refunds.iter().map(refund).collect(),
+            ..Self::from(&recovered.pending)
+        }
+    }
+}
+
+impl From<&Pending> for Found {
+    fn from(pending: &Pending) -> Self {
+        let row = |(_, id, events): &(_, i64, Vec<EventOut>)| (*id, events.clone());
+        let refund = |refund: &Refund| (refund.order_id, refund.clone());
+        Self {
+            outbox: pending.outbox.iter().map(row).collect(),
+            refunds: pending.refunds.iter().map(refund).collect(),
+            lost: pending.lost.clone(),
+            ..Self::default()
         }
     }
 }

@@ -55,11 +55,8 @@ pub(crate) enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Twist {
     Nothing,
-    /// It lies in the other partition. Not for an order that a cancellation or
-    /// shipment names, nor for these: see `regressions`.
+    /// It lies in the other partition.
     Lane,
-    /// The same for all of them; not generated.
-    Stray,
     /// It has another body under the same id.
     Body,
 }
@@ -109,9 +106,6 @@ impl Log {
             let draft = match item {
                 Item::Again(of, twist) => {
                     match drafts.get(usize::from(*of) % drafts.len().max(1)) {
-                        Some(earlier) if *twist == Twist::Lane && earlier.is_followed(items) => {
-                            earlier.again(Twist::Nothing)
-                        }
                         Some(earlier) => earlier.again(*twist),
                         None => continue,
                     }
@@ -195,22 +189,14 @@ impl Draft {
         }
     }
 
-    /// Whether other records are about the same order.
-    fn is_followed(&self, items: &[Item]) -> bool {
-        items.iter().any(|item| match item {
-            Item::Cancel(order) | Item::Ship(order) => self.key == order_id(*order).to_string(),
-            Item::Order(_) | Item::Adjust(..) | Item::Again(..) | Item::Unreadable(_) => false,
-        })
-    }
-
     fn again(&self, twist: Twist) -> Self {
         let mut draft = self.clone();
         match twist {
             Twist::Nothing => {}
-            Twist::Lane | Twist::Stray if draft.lane.source == Source::Orders => {
+            Twist::Lane if draft.lane.source == Source::Orders => {
                 draft.lane = orders(draft.lane.partition as u8 + 1);
             }
-            Twist::Lane | Twist::Stray => {}
+            Twist::Lane => {}
             // White space: another body that says the same.
             Twist::Body => draft.value.push(' '),
         }

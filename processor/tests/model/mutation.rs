@@ -30,9 +30,13 @@ pub(crate) enum Mutation {
     AskedWithoutWaiting,
     /// A claim does not ask for the payments that are open.
     ResumeSkipped,
-    /// Nor for the refunds.
+    /// A step does not look whether the order is where it was seen.
+    StepsUnverified,
+    /// Nobody looks for what other lanes left.
+    StraysForgotten,
+    /// Nobody looks for refunds that are not confirmed.
     RefundsForgotten,
-    /// Nor publishes what the outbox holds.
+    /// A claim does not publish what the outbox holds.
     OutboxForgotten,
     /// The resume offset passes over orders that wait.
     ResumeTooFar,
@@ -46,7 +50,7 @@ pub(crate) enum Mutation {
 
 impl Mutation {
     /// Every defect.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::FenceUnchecked,
         Self::EpochKept,
         Self::DedupeSkipped,
@@ -59,6 +63,8 @@ impl Mutation {
         Self::AmbiguousIsNot,
         Self::AskedWithoutWaiting,
         Self::ResumeSkipped,
+        Self::StepsUnverified,
+        Self::StraysForgotten,
         Self::RefundsForgotten,
         Self::OutboxForgotten,
         Self::ResumeTooFar,

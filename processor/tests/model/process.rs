@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::ledger::{self, Call, Found, Ledger};
 use super::log::{Entry, Log};
 use super::mutation::Mutation;
-use super::recover::recover;
+use super::recover::{pending, recover};
 use super::topic::Line;
 use super::work::{Went, Work};
 
@@ -210,7 +210,10 @@ impl<'l> Processor<'l> {
         let desk = &self.desk;
         self.outcomes.retain(|outcome| desk.may_settle(outcome));
         self.retired.retain(|lane, _| desk.owns(*lane));
-        let (mut records, mut heard): (Vec<&'l Entry>, bool) = (Vec::new(), false);
+        // Now and then; before it rests, always.
+        let idle = self.inbox.is_empty() && self.outcomes.is_empty() && self.retired.is_empty();
+        let swept = (idle || most == 5) && self.sweep(ledger);
+        let (mut records, mut heard) = (Vec::new(), swept);
         while records.len() < most {
             let Some(task) = self.inbox.pop_front() else { break };
             heard = true;
@@ -238,6 +241,30 @@ impl<'l> Processor<'l> {
         let work = Box::new(Work::new(records, outcomes, retired));
         self.try_part(ledger, work);
         true
+    }
+
+    /// Looks for what others left to its lanes; whether there was something.
+    fn sweep(&mut self, ledger: &mut Ledger) -> bool {
+        let retired = self.retired.values().flat_map(|retired| &retired.outbox);
+        let known: Vec<i64> = self.desk.rows().chain(retired.copied()).collect();
+        let mut found = false;
+        for claim in self.desk.claims() {
+            if self.mutation == Mutation::StraysForgotten {
+                continue;
+            }
+            let mut pending = pending(ledger, &claim, &known);
+            found |= !pending.lost.is_empty();
+            pending.lost.iter().for_each(|lane| self.desk.lose_lane(*lane));
+            ledger.note(|| Call::Sweep(claim, known.clone(), (&pending).into()));
+            let answered = |id| self.outcomes.iter().any(|outcome| outcome.order_id() == id);
+            pending.refunds.retain(|refund| !answered(refund.order_id));
+            found |= !pending.outbox.is_empty();
+            let questions = self.desk.take_in(pending);
+            let asked = self.asked.len();
+            self.put(questions);
+            found |= self.asked.len() > asked;
+        }
+        found
     }
 
     fn try_part(&mut self, ledger: &mut Ledger, mut work: Box<Work<'l>>) {

@@ -1,21 +1,22 @@
-//! What a claim finds: the simulated `store::recover`.
+//! What a claim finds, and what others leave to it: the simulated
+//! `store::recover` and `store::pending`.
 
-use contract::OrderStatus;
-use processor::decide::Refund;
+use contract::{OrderId, OrderStatus};
+use processor::decide::{PaymentRow, Refund};
 use processor::lane::{Claim, Source};
-use processor::store::Recovered;
+use processor::store::{Pending, Recovered};
 
 use super::ledger::Ledger;
 use super::log::Log;
 use super::mutation::Mutation;
+use super::tables::OrderRow;
 
 /// Reads what is left of a lane.
 pub(crate) fn recover(log: &Log, ledger: &Ledger, claim: &Claim) -> Recovered {
     let (lane, tables) = (claim.lane, &ledger.tables);
-    let mut recovered = Recovered::default();
-    if ledger.mutation != Mutation::OutboxForgotten {
-        let rows = tables.outbox.iter().filter(|(_, (of, _))| *of == lane);
-        recovered.outbox = rows.map(|(id, (_, events))| (*id, events.clone())).collect();
+    let mut recovered = Recovered { pending: pending(ledger, claim, &[]), ..Recovered::default() };
+    if ledger.mutation == Mutation::OutboxForgotten {
+        recovered.pending.outbox.clear();
     }
     let dead = tables.dead.iter().filter(|((of, _), published)| *of == lane && !**published);
     let letter = |offset| {
@@ -24,27 +25,33 @@ pub(crate) fn recover(log: &Log, ledger: &Ledger, claim: &Claim) -> Recovered {
         Some((entry.record.clone(), (*code).to_owned(), message.clone()))
     };
     recovered.dead = dead.filter_map(|((_, offset), _)| letter(*offset)).collect();
-    if lane.source == Source::Orders {
-        payments(&mut recovered, ledger, claim);
+    if lane.source == Source::Orders && ledger.mutation != Mutation::ResumeSkipped {
+        let waits = |row: &&OrderRow| {
+            let state = &row.state;
+            state.lane == lane
+                && state.status == OrderStatus::Reserved
+                && state.offset >= claim.resume_offset
+        };
+        let waiting = tables.orders.iter().filter(|(_, row)| waits(row));
+        recovered.reserved = waiting.map(|(id, row)| (*id, row.state.clone())).collect();
     }
     recovered
 }
 
-fn payments(recovered: &mut Recovered, ledger: &Ledger, claim: &Claim) {
-    let of_lane = ledger.tables.orders.iter().filter(|(_, row)| row.state.lane == claim.lane);
-    for (order_id, row) in of_lane {
-        let waits =
-            row.state.status == OrderStatus::Reserved && row.state.offset >= claim.resume_offset;
-        if waits && ledger.mutation != Mutation::ResumeSkipped {
-            recovered.reserved.insert(*order_id, row.state.clone());
-        }
-        let payment = ledger.tables.payments.get(order_id);
-        let pending = payment.filter(|payment| payment.status == "REFUND_PENDING");
-        if let Some(payment) = pending
-            && ledger.mutation != Mutation::RefundsForgotten
-        {
-            let (order_id, amount) = (*order_id, payment.amount);
-            recovered.refunds.push(Refund { order_id, amount, lane: claim.lane });
-        }
+/// Reads what a claim has to do beside these outbox rows.
+pub(crate) fn pending(ledger: &Ledger, claim: &Claim, known: &[i64]) -> Pending {
+    let (lane, tables) = (claim.lane, &ledger.tables);
+    if tables.progress.get(&lane).is_none_or(|row| row.epoch != claim.epoch) {
+        return Pending { lost: vec![lane], ..Pending::default() };
     }
+    let rows = tables.outbox.iter().filter(|(id, (of, _))| *of == lane && !known.contains(id));
+    let outbox = rows.map(|(id, (_, events))| (lane, *id, events.clone())).collect();
+    if ledger.mutation == Mutation::RefundsForgotten {
+        return Pending { outbox, ..Pending::default() };
+    }
+    let unpaid = tables.payments.iter().filter(|(_, row)| row.status == "REFUND_PENDING");
+    let of_lane = unpaid.filter(|(id, _)| tables.orders[id].state.lane == lane);
+    let refund =
+        |(id, row): (&OrderId, &PaymentRow)| Refund { order_id: *id, amount: row.amount, lane };
+    Pending { outbox, refunds: of_lane.map(refund).collect(), lost: Vec::new() }
 }

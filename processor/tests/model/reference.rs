@@ -22,6 +22,8 @@ pub(crate) struct PlainOrder {
     pub(crate) payment: Option<&'static str>,
     pub(crate) pieces: Vec<(Sku, i64)>,
     pub(crate) total: i64,
+    /// By which commit.
+    taken: usize,
     /// Every step it took, as event names.
     pub(crate) steps: Vec<&'static str>,
 }
@@ -162,13 +164,13 @@ impl Plain {
                 self.take(*id, pieces, order.total.minor, rejects)
             }
             Body::CancelRequested(id, _) => {
-                if self.obey(place, *id, &CANCEL) {
+                if self.obey(place, *id, &CANCEL, deed) {
                     self.give_back(*id);
                 }
                 Ok(())
             }
             Body::Shipped(id, _) => {
-                self.obey(place, *id, &SHIP);
+                self.obey(place, *id, &SHIP, deed);
                 Ok(())
             }
             Body::StockAdjusted(sku, adjustment) => {
@@ -200,14 +202,15 @@ impl Plain {
                 self.shelves.entry(sku.clone()).or_default().available -= quantity;
             }
         }
-        let order = PlainOrder { status, payment: None, pieces, total, steps: vec![step] };
+        let taken = self.deeds;
+        let order = PlainOrder { status, payment: None, pieces, total, taken, steps: vec![step] };
         self.orders.insert(id, order);
         Ok(())
     }
 
     fn adjust(&mut self, place: Place, sku: &Sku, n: i64, deed: &Deed) -> Result<(), String> {
         let known = self.shelves.get(sku).copied().unwrap_or_default();
-        let refused = deed.refused.contains(&place);
+        let refused = deed.refused.contains_key(&place);
         if refused && known.available + n >= 0 && !self.was_unknown(sku, deed) {
             return Err(format!("{sku}: {n} is refused although there is enough"));
         }
@@ -228,9 +231,12 @@ impl Plain {
         self.made.get(sku).is_some_and(|made| *made >= deed.begun)
     }
 
-    fn obey(&mut self, place: Place, id: OrderId, step: &PlainStep) -> bool {
-        let known = self.orders.contains_key(&id);
-        let done = self.step(id, step);
+    fn obey(&mut self, place: Place, id: OrderId, step: &PlainStep, deed: &Deed) -> bool {
+        // The same holds for an order that came while its request was decided.
+        let meanwhile = |order: &PlainOrder| (deed.begun..self.deeds).contains(&order.taken);
+        let unseen = deed.refused.get(&place) == Some(&"unknown_order");
+        let known = self.orders.get(&id).is_some_and(|order| !(unseen && meanwhile(order)));
+        let done = known && self.step(id, step);
         if !done {
             self.refused.insert(place, if known { "illegal_step" } else { "unknown_order" });
         }

@@ -30,11 +30,11 @@ fn a_lane_that_was_claimed_late_does_not_stand_still() {
     assert_eq!(why, "orders/1: progress: found 0, expected 1");
 }
 
-/// A limit, not a wish: what is asked of an order must be in the order's
-/// partition. An order that was taken from a copy in another one is cancelled
-/// behind its owner's back, who stops at its next settlement.
+/// An order that was taken from a copy in another partition is cancelled in its
+/// own one, by a worker that does not own it, while its owner waits for the
+/// payment.
 #[test]
-fn a_cancellation_in_another_partition_than_its_order_stops_the_owner() {
+fn a_cancellation_in_another_partition_than_its_order_settles_and_is_told() {
     let work = |member, lane| {
         let mut steps = vec![(Verb::Poll, member, 0), (Verb::Poll, member, lane + 3)];
         steps.extend([(Verb::Advance, member, 3), (Verb::Commit, member, 0)]);
@@ -42,7 +42,26 @@ fn a_cancellation_in_another_partition_than_its_order_stops_the_owner() {
         steps
     };
     let steps = [work(1, SECOND_LANE), work(0, 0)].concat();
-    let items = vec![order(), Item::Again(0, Twist::Stray), Item::Cancel(0)];
-    let why = run(&schedule(items, 2, &steps), Mutation::None).unwrap_err();
-    assert!(why.ends_with("is Some(Cancelled), not RESERVED"), "{why}");
+    let items = vec![order(), Item::Again(0, Twist::Lane), Item::Cancel(0)];
+    let schedule = schedule(items, 2, &steps);
+    assert_eq!(run(&schedule, Mutation::None), Ok(()));
+    let why = run(&schedule, Mutation::StepsUnverified).unwrap_err();
+    assert!(why.contains("from CANCELLED"), "{why}");
+    let why = run(&schedule, Mutation::StraysForgotten).unwrap_err();
+    assert!(why.contains("REFUND_PENDING"), "{why}");
+}
+
+/// Member 2 claims lane 1 rightly, then member 0 does, late, and dies. There is
+/// nothing to read in the lane, so that no fence ever tells member 2.
+#[test]
+fn an_owner_without_records_hears_that_its_lane_was_claimed() {
+    let choices = vec![
+        59901, 57659, 60187, 41772, 30988, 12832, 38976, 256, 22144, 6941, 24187, 765, 59420,
+        45215, 44236, 44652, 15468, 0, 1885, 0,
+    ];
+    let items = vec![order(), Item::Order(vec![(2, 1)]), order()];
+    let schedule = Schedule { items, processors: 3, choices, deaf: 0 };
+    assert_eq!(run(&schedule, Mutation::None), Ok(()));
+    let why = run(&schedule, Mutation::StraysForgotten).unwrap_err();
+    assert!(why.starts_with("events: "), "{why}");
 }

@@ -134,13 +134,12 @@ impl<'l> Work<'l> {
                 ledger.abort(self.transaction);
                 self.begin(ledger, Certainty::Locked);
             }
-            Err(Failed::NotSure) => return Went::Stop("locked stock rows changed".to_owned()),
+            Err(Failed::NotSure) => return Went::Stop("locked rows changed".to_owned()),
             Err(Failed::Fenced) => {
                 ledger.abort(self.transaction);
                 ledger.note(|| Call::Fenced(self.deed()));
                 return Went::Fenced;
             }
-            Err(Failed::Stop(why)) => return Went::Stop(why),
         }
         Went::On
     }
@@ -214,12 +213,15 @@ impl<'l> Work<'l> {
     /// Reads what the decision needs.
     fn look(&mut self, ledger: &mut Ledger, seen: &mut LastSeen) -> Result<bool, Failed> {
         let skus = view::skus(&self.new);
+        let mut named: Vec<_> = view::orders_named(&self.new).into_iter().map(OrderId).collect();
         let shelf = |tables: &Tables, sku: &Sku| {
             tables.stock.get(sku).map(|shelf| (sku.clone(), Shelf { available: shelf.available }))
         };
         let stock = if self.certainty == Certainty::Locked {
             let rows = skus.values().filter(|sku| ledger.tables.stock.contains_key(**sku));
-            let rows = rows.map(|sku| Lock::Shelf((*sku).clone())).collect();
+            let rows = rows.map(|sku| Lock::Shelf((*sku).clone()));
+            let orders = named.iter().chain(self.unsettled.keys()).map(|id| Lock::Order(*id));
+            let rows = rows.chain(orders).collect();
             if !ledger.lock(self.transaction, rows) {
                 return Ok(false);
             }
@@ -232,11 +234,17 @@ impl<'l> Work<'l> {
             seen.learn(unseen.iter().filter_map(|name| shelf(&ledger.tables, skus[name])));
             seen.view(&skus)
         };
-        let orders = view::orders_named(&self.new).into_iter().filter_map(|id| {
-            ledger.tables.orders.get(&OrderId(id)).map(|row| (OrderId(id), row.state.clone()))
-        });
-        self.books = Books { orders: orders.collect(), stock };
-        self.books.orders.extend(self.unsettled.clone());
+        let mut books = Books { stock, ..Books::default() };
+        match self.certainty {
+            Certainty::LastSeen => books.orders.clone_from(&self.unsettled),
+            Certainty::Locked => named.extend(self.unsettled.keys()),
+        }
+        books.orders.extend(
+            named
+                .into_iter()
+                .filter_map(|id| Some((id, ledger.tables.orders.get(&id)?.state.clone()))),
+        );
+        self.books = books;
         Ok(true)
     }
 
@@ -254,7 +262,7 @@ impl<'l> Work<'l> {
             dead: self.dead().map(|entry| (entry.lane, entry.offset)).collect(),
             outcomes: self.outcomes.clone(),
             taken: taken.map(|taken| (taken.order_id, taken.reason.is_some())).collect(),
-            refused: refusals.map(|refusal| (refusal.lane, refusal.offset)).collect(),
+            refused: refusals.map(|of| ((of.lane, of.offset), of.reason)).collect(),
             begun: 0,
             unsettled: self.unsettled.clone(),
             retired: self.all_retired(),
@@ -286,5 +294,4 @@ enum Failed {
     /// What was last seen does not hold.
     NotSure,
     Fenced,
-    Stop(String),
 }

@@ -203,8 +203,7 @@ impl Worker {
                 claim.commit_seq
             );
             tracing::warn!(%lane, epoch = claim.epoch, "lane has another owner, nothing of ours was written");
-            claim.tenure.end();
-            self.desk.drop_lane(lane);
+            self.desk.lose_lane(lane);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use processor::consume::Claims;
 use processor::decide::{Decided, Shelf};
 use processor::lane::Claim;
 use processor::store::{
-    Applied, ApplyError, Batch, BodyHash, Database, DeadLetter, LastSeen, apply, recover,
+    Applied, ApplyError, Batch, BodyHash, Database, DeadLetter, LastSeen, apply, pending, recover,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -63,7 +63,7 @@ async fn postgresql_and_the_store_answer_as_the_simulated_ones_do() {
         *counts.entry("schedules").or_default() += 1;
     }
     println!("{counts:?}");
-    assert_eq!(counts.len(), 5, "every kind of call is among them");
+    assert_eq!(counts.len(), 6, "every kind of call is among them");
 }
 
 struct Replay {
@@ -103,10 +103,15 @@ impl Replay {
             }
             Call::Recover(claim, expected) => {
                 let found = recover(&mut self.connection, &self.database, claim).await.unwrap();
-                let mut expected = expected.clone();
-                expected.outbox.iter_mut().for_each(|(id, _)| *id = self.outbox[id]);
-                assert_eq!(Found::from(&found), expected, "{claim:?}");
+                assert_eq!(Found::from(&found), self.real(expected), "{claim:?}");
                 "recovered"
+            }
+            Call::Sweep(claim, known, expected) => {
+                let known: Vec<i64> = known.iter().map(|id| self.outbox[id]).collect();
+                let claims = std::slice::from_ref(claim);
+                let found = pending(&mut self.connection, &self.database, claims, &known).await;
+                assert_eq!(Found::from(&found.unwrap()), self.real(expected), "{claim:?}");
+                "swept"
             }
             Call::Commit(deed) => {
                 self.commit(log, deed).await;
@@ -121,6 +126,13 @@ impl Replay {
                 "fenced"
             }
         }
+    }
+
+    /// The same with the ids of the real database.
+    fn real(&self, expected: &Found) -> Found {
+        let mut expected = expected.clone();
+        expected.outbox.iter_mut().for_each(|(id, _)| *id = self.outbox[id]);
+        expected
     }
 
     async fn commit(&mut self, log: &Log, deed: &Deed) {

@@ -68,8 +68,7 @@ impl<'l> Processor<'l> {
                 Ok(Some(seq)) if seq == claim.commit_seq => {}
                 Ok(Some(seq)) => return Err(format!("{lane} stands at {seq}: {claim:?}")),
                 Ok(None) => {
-                    claim.tenure.end();
-                    self.desk.drop_lane(lane);
+                    self.desk.lose_lane(lane);
                 }
             }
             lanes.pop();

@@ -24,7 +24,9 @@ impl Work<'_> {
         if !ledger.lock(self.transaction, rows) {
             return Ok(false);
         }
-        self.check_steps(ledger, &effects)?;
+        if ledger.mutation != Mutation::StepsUnverified {
+            self.check_steps(ledger, &effects)?;
+        }
         for write in self.writes(&effects) {
             ledger.write(self.transaction, write);
         }
@@ -53,8 +55,7 @@ impl Work<'_> {
             let row = ledger.tables.orders.get(&change.order_id).map(|row| row.state.status);
             let status = now.insert(change.order_id, change.to).or(row);
             if status != Some(change.from) {
-                let why = format!("{} is {status:?}, not {}", change.order_id, change.from);
-                return Err(Failed::Stop(why));
+                return Err(Failed::NotSure);
             }
         }
         Ok(())

@@ -1,0 +1,57 @@
+//! What others left to this worker's lanes, and whether they are still its own. A
+//! request in another lane than its order's has its effect there; its events and
+//! its refund belong to the order's lane, whose owner nobody tells. It looks.
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use crate::store;
+
+/// From one look to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A slow database is looked at less often: at most this part of the time.
+const SHARE: u32 = 20;
+
+impl Worker {
+    /// When to look next; never without lanes.
+    pub(super) fn sweep_at(&self) -> Option<Instant> {
+        (!self.desk.lanes.is_empty()).then_some(self.sweep_at)
+    }
+
+    /// Publishes and asks what is pending and not under way, when it is time. A
+    /// lane without records hears only here that it has another owner.
+    pub(super) async fn sweep(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        if self.sweep_at().is_none_or(|at| begun < at) {
+            return Ok(());
+        }
+        // Nobody who stops waits for PostgreSQL because of this.
+        let stop = self.stop.clone();
+        tokio::select! {
+            connected = self.connect() => connected?,
+            () = stop.cancelled() => return Ok(()),
+        }
+        let claims = self.desk.claims();
+        let retired = self.retired.values().flat_map(|retired| &retired.outbox);
+        let known: Vec<i64> = self.desk.rows().chain(retired.copied()).collect();
+        let Some(connection) = self.connection.as_mut() else { return Ok(()) };
+        match store::pending(connection, &self.database, &claims, &known).await {
+            Ok(mut pending) => {
+                for lane in pending.lost.drain(..) {
+                    tracing::warn!(%lane, "lane has another owner");
+                    self.desk.lose_lane(lane);
+                }
+                if !pending.outbox.is_empty() {
+                    tracing::info!(rows = pending.outbox.len(), "publishing what other lanes left");
+                }
+                let answered: Vec<_> = self.outcomes.iter().map(|o| o.order_id()).collect();
+                pending.refunds.retain(|refund| !answered.contains(&refund.order_id));
+                let questions = self.desk.take_in(pending);
+                self.cashier.ask(questions);
+            }
+            Err(error) => self.remedy_read(error).await?,
+        }
+        self.sweep_at = Instant::now() + INTERVAL.max(begun.elapsed() * SHARE);
+        Ok(())
+    }
+}
