@@ -61,7 +61,8 @@ async fn sold_out(world: &World, stock: i64) -> Result<Option<String>> {
     Ok((!right).then(|| format!("flash sale of {stock}: {available} left, {gone} gone")))
 }
 
-async fn ends(world: &mut World, program: Program, words: &str) -> Option<String> {
+/// What is wrong about the end of a program; nothing when it said these words.
+pub(crate) async fn ends(world: &mut World, program: Program, words: &str) -> Option<String> {
     let begin = Instant::now();
     while begin.elapsed() < END_MAX {
         let last = world.squad.deserters();

@@ -16,6 +16,8 @@ pub(crate) enum Needs {
     Nothing,
     /// A file system of its own for this server's data, which can be filled.
     SmallDisk(Server),
+    /// A second PostgreSQL beside the first.
+    Standby,
 }
 
 impl Needs {
@@ -23,6 +25,10 @@ impl Needs {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             Self::Nothing => None,
+            Self::Standby => {
+                let given = std::env::var_os("DATABASE_URL").is_some();
+                given.then(|| "DATABASE_URL names a server that is not ours to replace".to_owned())
+            }
             Self::SmallDisk(_) if !rustix::process::geteuid().is_root() => {
                 Some("only root may mount the small disk it needs".to_owned())
             }

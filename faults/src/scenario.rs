@@ -38,6 +38,15 @@ pub(crate) enum Action {
     Postgres(stack::Signal),
     /// Start PostgreSQL again.
     StartPostgres,
+    /// Give PostgreSQL a standby that follows it; the word says whether a commit
+    /// waits for it.
+    Standby(Replication),
+    /// Stop the standby: what is committed from now on it does not have.
+    StopStandby,
+    /// Put the standby, promoted, in the place of PostgreSQL, which has ended.
+    FailOver,
+    /// Wait until a program ends by itself and says this.
+    AwaitEnd(Program, &'static str),
     /// `kill -9` of one backend, after which PostgreSQL ends all and recovers.
     KillBackend,
     /// Lock the row of the product that sells best.
@@ -88,6 +97,13 @@ pub(crate) enum Action {
     FlashSale(u32, i64),
 }
 
+/// Whether a commit waits for the standby.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Replication {
+    Synchronous,
+    Asynchronous,
+}
+
 /// What a scenario disturbs; two that disturb the same are not combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Target {
@@ -127,10 +143,10 @@ impl Scenario {
         self
     }
 
-    /// Whether it has a world of its own: it leaves a log that is not whole, or runs
-    /// on a small disk.
+    /// Whether it has a world of its own: it leaves a log that is not whole, or needs
+    /// servers of another kind.
     pub(crate) fn is_alone(&self) -> bool {
-        self.spoils() || matches!(self.needs, Needs::SmallDisk(_))
+        self.spoils() || self.needs != Needs::Nothing
     }
 
     /// Whether it leaves books that nobody can judge, on a log that is not whole.
@@ -160,7 +176,9 @@ pub(crate) fn combination(
     all: &[Scenario],
 ) -> Vec<(Duration, Scenario)> {
     let mut chosen: Vec<(Duration, Scenario)> = Vec::new();
-    for _ in 0..chance.u8(1..=3) {
+    let mut draws = chance.u8(1..=3);
+    while draws > 0 || chosen.is_empty() {
+        draws = draws.saturating_sub(1);
         let begin = Duration::from_millis(chance.u64(0..5_000));
         let scenario = all[chance.usize(0..all.len())];
         let free = chosen.iter().all(|(_, other)| other.target != scenario.target);
@@ -198,6 +216,7 @@ mod tests {
             };
             let of_seed = || fastrand::Rng::with_seed(seed);
             assert_eq!(names(of_seed()), names(of_seed()));
+            assert!(!names(of_seed()).is_empty());
             let parts = combination(&mut of_seed(), &catalogue());
             for (n, (_, part)) in parts.iter().enumerate() {
                 assert!(parts[..n].iter().all(|(_, other)| other.target != part.target));

@@ -7,7 +7,7 @@ use clap::Parser;
 use ingest::{Config, Sockets};
 use mimalloc::MiMalloc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use service::{admin, shutdown, telemetry};
+use service::{admin, clock, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn serve(config: Config) -> anyhow::Result<()> {
     raise_open_files().context("cannot raise the limit of open files")?;
+    clock::set_from_env()?;
     let stop = shutdown::on_signal()?;
     let metrics = telemetry::install_metrics()?;
     let sockets = Sockets {

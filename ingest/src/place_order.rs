@@ -8,6 +8,7 @@ use contract::event::EventType;
 use contract::{Amount, Order, OrderId, Scratch};
 use hyper::Request;
 use hyper::body::Incoming;
+use service::clock;
 use uuid::fmt::Hyphenated;
 
 use crate::problem::Problem;
@@ -59,7 +60,7 @@ pub fn take(body: &[u8], key: Option<&str>) -> Result<Taken, Problem> {
         .map_err(Problem::invalid_body)?;
     let id = match key {
         Some(key) => OrderId::for_idempotency_key(&order.customer_id, key),
-        None => OrderId::mint(),
+        None => OrderId(clock::mint()),
     };
     Ok(Taken { id, total: order.total, created_at: requests::now() })
 }

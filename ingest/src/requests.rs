@@ -8,8 +8,7 @@ use contract::{CancelRequest, OrderId, Shipment, Sku, StockAdjustment, Violation
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Request};
-use jiff::Timestamp;
-use uuid::Uuid;
+use service::clock;
 
 use crate::problem::Problem;
 use crate::publisher::Event;
@@ -95,7 +94,7 @@ async fn publish(
     (wish.check)(&body).map_err(Problem::invalid_body)?;
     let id = match key {
         Some(key) => contract::event_id_for_key(wish.scope, wish.subject, &key),
-        None => Uuid::now_v7(),
+        None => clock::mint(),
     };
     let (id, time) = (format_compact!("{id}"), now());
     let pending = worker.send(&Event {
@@ -121,7 +120,7 @@ async fn publish(
 /// The time of an event: RFC 3339 in UTC with milliseconds. Its 24 characters
 /// need no allocation.
 pub fn now() -> CompactString {
-    format_compact!("{:.3}", Timestamp::now())
+    format_compact!("{:.3}", clock::now())
 }
 
 /// The client's trace context, when it has the form of one; it goes into the

@@ -8,7 +8,7 @@ use processor::dlq::{self, DlqCommand};
 use service::admin::{self, Admin};
 use service::args::DatabaseArgs;
 use service::health::Health;
-use service::{shutdown, telemetry};
+use service::{clock, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -66,6 +66,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Run(args) => {
             check(&args);
+            clock::set_from_env()?;
             let admin = Admin { health: Health::default(), metrics: telemetry::install_metrics()? };
             let listener = admin::bind(args.admin_listen, "the admin port").await?;
             processor::pipeline::run(args, listener, admin, shutdown::on_signal()?).await

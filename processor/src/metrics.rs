@@ -19,7 +19,8 @@ pub struct WorkerMetrics {
     pub refused: Counter,
     /// `dead_letters_total`: unreadable records.
     pub dead_letters: Counter,
-    /// `fenced_batches_total`: batches refused because the lane has another owner.
+    /// `fenced_total`: how often a lane was found to have another owner, by a batch
+    /// that was refused or by the look every second.
     pub fenced: Counter,
     /// `batch_retries_total`: transactions run again.
     pub retries: Counter,
@@ -41,7 +42,7 @@ impl WorkerMetrics {
             duplicates: counter!("duplicates_total", "worker" => worker.clone()),
             refused: counter!("refused_events_total", "worker" => worker.clone()),
             dead_letters: counter!("dead_letters_total", "worker" => worker.clone()),
-            fenced: counter!("fenced_batches_total", "worker" => worker.clone()),
+            fenced: counter!("fenced_total", "worker" => worker.clone()),
             retries: counter!("batch_retries_total", "worker" => worker.clone()),
             batch: histogram!("batch_records", "worker" => worker.clone()),
             commit: histogram!("commit_duration_seconds", "worker" => worker.clone()),

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod args;
 pub mod backoff;
+pub mod clock;
 pub mod health;
 pub mod kafka;
 pub mod quiet;

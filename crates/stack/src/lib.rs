@@ -38,5 +38,5 @@ pub mod usage;
 
 pub use options::{Data, Hold, Options, PartitionOverride, Ports, Schema, Server, Source, Topic};
 pub use progress::Progress;
-pub use protocol::Signal;
+pub use protocol::{Signal, StandbyStep};
 pub use running::{Stack, up};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::options::{Data, Ports, Server, Source};
 
 /// Raised whenever a message changes, so that programs of two versions notice.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A request with the version of the program that sends it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum Request {
     Signal(Server, Signal),
     /// Start a server again that has ended.
     Start(Server),
+    /// Do something with PostgreSQL's standby.
+    Standby(StandbyStep),
 }
 
 /// Which servers are wanted, and how.
@@ -51,6 +53,17 @@ pub struct Up {
     pub data: Data,
     /// A process that counts as a user until it ends.
     pub companion: Option<u32>,
+}
+
+/// What becomes of PostgreSQL's standby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StandbyStep {
+    /// Copy the server that runs, and follow it.
+    Follow,
+    /// Stop following.
+    Stop,
+    /// Take the place, data and port, of the server, which has ended.
+    TakePlace,
 }
 
 /// Signals a fault test sends to a server.

@@ -8,7 +8,7 @@ use crate::lease::{self, Lease};
 use crate::native::postgres;
 use crate::options::{Data, Hold, Options, Schema, Server, Source};
 use crate::progress::Progress;
-use crate::protocol::{Request, Signal, Status, Up};
+use crate::protocol::{Request, Signal, StandbyStep, Status, Up};
 use crate::state::State;
 use crate::{database, env, place, topics};
 
@@ -122,6 +122,14 @@ impl Stack {
     /// With the server's last log lines, when it does not start.
     pub fn start(&self, server: Server) -> Result<()> {
         lease::command(&self.dir, &Request::Start(server), &mut Progress::silent())
+    }
+
+    /// Does something with PostgreSQL's standby.
+    ///
+    /// # Errors
+    /// PostgreSQL is not ours, or it cannot be done now.
+    pub fn standby(&self, step: StandbyStep) -> Result<()> {
+        lease::command(&self.dir, &Request::Standby(step), &mut Progress::silent())
     }
 
     /// Gives the lease back and, when nobody else holds the stack and it does

@@ -1,11 +1,13 @@
 //! Carries an action out.
 
 mod postgres;
+mod standby;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 use stack::Server;
 
+use crate::expect;
 use crate::scenario::Action;
 use crate::world::World;
 
@@ -28,6 +30,13 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::StartBroker => world.stack.start(Server::Kafka),
         Action::Postgres(signal) => world.stack.signal(Server::Postgres, signal),
         Action::StartPostgres => world.stack.start(Server::Postgres),
+        Action::Standby(_) | Action::StopStandby | Action::FailOver => {
+            standby::act(world, action).await
+        }
+        Action::AwaitEnd(program, words) => match expect::ends(world, program, words).await {
+            None => Ok(()),
+            Some(wrong) => bail!(wrong),
+        },
         Action::KillBackend
         | Action::LockHotRow
         | Action::OpenTransaction

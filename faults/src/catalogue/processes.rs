@@ -36,18 +36,25 @@ pub(super) const ALL: &[Scenario] = &[
     ]),
     scenario("processor-zombie", "SIGSTOP one of two past its session, then SIGCONT", Target::Processor, &[
         (0, ONE), (4_000, Freeze(Processor(0))), (24_000, Thaw(Processor(0))), (29_000, Stop(Processor(1))),
-    ]).expecting(&[Expect::Counted(Processor(0), "fenced_batches_total")]),
+    ]).expecting(&[Expect::Counted(Processor(0), "fenced_total")]),
     // The first stands at the begin of a large batch, the second has taken the
     // partitions and committed a small one: the first may not write its own.
     scenario("two-owners", "two processors both believe that they own the partitions", Target::Processor, &[
         (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PROCESSOR_COMMIT_INTERVAL", "1s")])),
         (5_000, Hold(Begin)), (5_000, Freeze(Processor(0))), (5_100, StartWith(Processor(1), &[("PROCESSOR_BATCH_MAX", "10")])),
         (11_000, Hold(CommitAnswer)), (11_000, Thaw(Processor(0))), (11_000, LetGo), (20_000, Stop(Processor(1))),
-    ]).expecting(&[Expect::Counted(Processor(0), "fenced_batches_total")]),
+    ]).expecting(&[Expect::Counted(Processor(0), "fenced_total")]),
     scenario("processor-crash-loop", "kill -9 the only processor five times, 1 s apart", Target::Processor, &[
         (0, Kill(Processor(0))), (200, Start(Processor(0))), (1_200, Kill(Processor(0))), (1_400, Start(Processor(0))),
         (2_400, Kill(Processor(0))), (2_600, Start(Processor(0))), (3_600, Kill(Processor(0))), (3_800, Start(Processor(0))),
         (4_800, Kill(Processor(0))), (5_000, Start(Processor(0))),
+    ]),
+    scenario("clocks-apart", "the gateway's clock is an hour fast and the processor's an hour slow, then the other way round", Target::Processor, &[
+        (0, Stop(Ingest)), (100, StartWith(Ingest, &[("CLOCK_SHIFT", "1h")])),
+        (200, Stop(Processor(0))), (300, StartWith(Processor(0), &[("CLOCK_SHIFT", "-1h")])),
+        (8_000, Stop(Ingest)), (8_100, StartWith(Ingest, &[("CLOCK_SHIFT", "-1h")])),
+        (8_200, Stop(Processor(0))), (8_300, StartWith(Processor(0), &[("CLOCK_SHIFT", "1h")])),
+        (16_000, Stop(Ingest)), (16_100, Start(Ingest)), (16_200, Stop(Processor(0))), (16_300, Start(Processor(0))),
     ]),
     scenario("notifier-kill", "kill -9 the notifier, start it after 2 s", Target::Notifier, &[
         (0, Kill(Notifier)), (2_000, Start(Notifier)),

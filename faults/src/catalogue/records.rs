@@ -2,8 +2,9 @@
 
 use super::scenario;
 use crate::expect::Expect;
+use crate::link::Moment::Settle;
 use crate::scenario::Action::{
-    FlashSale, Poison, Redeliver, Refusable, Replay, Start, StartWith, Stop,
+    BreakHeld, FlashSale, Hold, Kill, Poison, Redeliver, Refusable, Replay, Start, StartWith, Stop,
 };
 use crate::scenario::Program::Processor;
 use crate::scenario::{Scenario, Target};
@@ -19,6 +20,13 @@ pub(super) const ALL: &[Scenario] = &[
     ]),
     scenario("payment-timeouts", "a fifth of the questions to the payment provider gets no answer", Target::Processor, &[
         (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PAYMENT_TIMEOUTS", "0.2"), ("PAYMENT_DEADLINE", "200ms")])),
+        (12_000, Stop(Processor(0))), (12_100, Start(Processor(0))),
+    ]),
+    // What the first processor heard it never committed.
+    scenario("payment-contradicts", "the payment provider, asked again after a crash, says something else", Target::Processor, &[
+        (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PAYMENT_SUCCESS", "0.5")])),
+        (3_000, Hold(Settle)), (3_000, Kill(Processor(0))), (3_100, BreakHeld),
+        (3_200, StartWith(Processor(0), &[("PAYMENT_SUCCESS", "0.5"), ("PAYMENT_SEED", "2")])),
         (12_000, Stop(Processor(0))), (12_100, Start(Processor(0))),
     ]),
     scenario("payment-outage", "the payment provider is away for 15 s", Target::Processor, &[

@@ -8,11 +8,12 @@ use crate::link::Link::ProcessorPostgres;
 use crate::link::Weather::{Clear, Slow};
 use crate::needs::Needs;
 use crate::scenario::Action::{
-    Broker, DeleteRecords, EndSessions, FillDisk, FreeDisk, KillBackend, Link, LockHotRow,
-    OpenTransaction, Partitions, Postgres, Release, RemakeTopic, Start, StartBroker, StartPostgres,
-    Stop, StopLoad, TakeSessions, Writable,
+    AwaitEnd, Broker, DeleteRecords, EndSessions, FailOver, FillDisk, FreeDisk, KillBackend, Link,
+    LockHotRow, OpenTransaction, Partitions, Postgres, Release, RemakeTopic, Standby, Start,
+    StartBroker, StartPostgres, Stop, StopLoad, StopStandby, TakeSessions, Writable,
 };
 use crate::scenario::Program::Processor;
+use crate::scenario::Replication::{Asynchronous, Synchronous};
 use crate::scenario::{Scenario, Target};
 
 // A scenario is a table of instants and actions; one line each tells it best.
@@ -66,6 +67,14 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("postgres-read-only", "PostgreSQL takes no writes for 6 s, as after a failover", Target::Postgres, &[
         (0, Writable(false)), (6_000, Writable(true)),
     ]),
+    scenario("failover-synchronous", "PostgreSQL is killed, a standby that every commit waited for takes over", Target::Postgres, &[
+        (0, Standby(Synchronous)), (4_000, Postgres(Signal::Kill)), (5_000, FailOver),
+    ]).needing(Needs::Standby),
+    // What was confirmed meanwhile is gone with the first server; the log has it.
+    scenario("failover-asynchronous", "PostgreSQL is killed, a standby takes over that was 2 s behind", Target::Postgres, &[
+        (0, Standby(Asynchronous)), (4_000, StopStandby), (6_000, Postgres(Signal::Kill)), (7_000, FailOver),
+        (7_500, AwaitEnd(Processor(0), "although PostgreSQL confirmed")), (8_000, Start(Processor(0))),
+    ]).needing(Needs::Standby),
     scenario("postgres-sessions-ended", "all sessions of the processors are ended, three times", Target::Postgres, &[
         (0, EndSessions), (1_000, EndSessions), (2_000, EndSessions),
     ]),

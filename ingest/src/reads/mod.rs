@@ -134,7 +134,7 @@ impl Reads {
         };
         match found {
             Some(order) => reply::ok(&order),
-            None => Err(wait::unknown_order(id, Timestamp::now())),
+            None => Err(wait::unknown_order(id, service::clock::now())),
         }
     }
 

@@ -17,7 +17,8 @@ pub struct Pending {
     pub outbox: Vec<(LaneId, i64, Vec<EventOut>)>,
     /// Refunds that wait for their confirmation.
     pub refunds: Vec<Refund>,
-    /// Lanes with another owner; of these nothing is read.
+    /// Lanes whose progress is not where our last commit left it; of these nothing
+    /// is read.
     pub lost: Vec<LaneId>,
 }
 
@@ -41,8 +42,9 @@ pub async fn pending(
 /// `claimed`: those of the claims that still hold, numbered from one.
 const CLAIMED: &str = "with claimed as ( \
      select u.n, u.topic, u.partition \
-     from unnest($1::text[], $2::int[], $3::bigint[]) with ordinality as u(topic, partition, epoch, n) \
-          join partition_progress p using (topic, partition, epoch))";
+     from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) with ordinality \
+               as u(topic, partition, epoch, commit_seq, n) \
+          join partition_progress p using (topic, partition, epoch, commit_seq))";
 
 async fn rows(
     connection: &mut PgConnection,
@@ -53,12 +55,12 @@ async fn rows(
     let sql = format!(
         "{CLAIMED} select c.n, o.id, o.events \
          from claimed c left join outbox o \
-              on o.topic = c.topic and o.partition = c.partition and not o.id = any($4) \
+              on o.topic = c.topic and o.partition = c.partition and not o.id = any($5) \
          order by o.id"
     );
     let rows = ask(sql, database, claims).bind(known).fetch_all(connection).await?;
-    let mut pending = Pending::default();
-    pending.lost = claims.iter().map(|claim| claim.lane).collect();
+    let lost = claims.iter().map(|claim| claim.lane).collect();
+    let mut pending = Pending { lost, ..Pending::default() };
     for row in &rows {
         let lane = lane(row, claims)?;
         pending.lost.retain(|lost| *lost != lane);
@@ -96,7 +98,8 @@ fn ask<'q>(sql: String, database: &'q Database, claims: &'q [&Claim]) -> Query<'
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(columns::of(claims.clone(), |claim| database.topic(claim.lane)))
         .bind(columns::of(claims.clone(), |claim| claim.lane.partition))
-        .bind(columns::of(claims, |claim| claim.epoch))
+        .bind(columns::of(claims.clone(), |claim| claim.epoch))
+        .bind(columns::of(claims, |claim| claim.commit_seq))
 }
 
 /// The lane of the claim that a row was found for.

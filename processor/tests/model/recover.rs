@@ -41,7 +41,11 @@ pub(crate) fn recover(log: &Log, ledger: &Ledger, claim: &Claim) -> Recovered {
 /// Reads what a claim has to do beside these outbox rows.
 pub(crate) fn pending(ledger: &Ledger, claim: &Claim, known: &[i64]) -> Pending {
     let (lane, tables) = (claim.lane, &ledger.tables);
-    if tables.progress.get(&lane).is_none_or(|row| row.epoch != claim.epoch) {
+    if tables
+        .progress
+        .get(&lane)
+        .is_none_or(|row| (row.epoch, row.seq) != (claim.epoch, claim.commit_seq))
+    {
         return Pending { lost: vec![lane], ..Pending::default() };
     }
     let rows = tables.outbox.iter().filter(|(id, (of, _))| *of == lane && !known.contains(id));

@@ -7,4 +7,5 @@ pub mod kafka;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod standby;
 pub mod user;

@@ -79,6 +79,20 @@ impl Postgres {
         self.end_orphans().await;
     }
 
+    /// Another cluster with the same binaries, in this folder.
+    #[must_use]
+    pub fn beside(&self, dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), log: self.log.with_file_name("standby.log"), ..self.clone() }
+    }
+
+    /// Ends a standby's following: from now on it takes writes.
+    ///
+    /// # Errors
+    /// With what `pg_ctl` said.
+    pub async fn promote(&self) -> Result<()> {
+        self.run(&["pg_ctl", "promote", "--wait", "--pgdata", &self.data().to_string_lossy()]).await
+    }
+
     /// The folder that every process of this cluster has as its current one.
     #[must_use]
     pub fn data(&self) -> PathBuf {
@@ -97,6 +111,16 @@ impl Postgres {
         }
     }
 
+    /// An empty folder that the server may use.
+    pub(super) fn make_folder(&self) -> Result<()> {
+        drop(fs::remove_dir_all(&self.dir));
+        fs::create_dir_all(&self.dir)?;
+        if let Some(user) = &self.user {
+            user.own(&self.dir)?;
+        }
+        Ok(())
+    }
+
     /// `initdb` into a folder of another name, so that a half-made cluster is never taken for one.
     async fn make_cluster(&self) -> Result<()> {
         if self.data().join("PG_VERSION").exists() {
@@ -112,6 +136,7 @@ impl Postgres {
             user.own(&password_file)?;
         }
         let arguments = [
+            "initdb".to_owned(),
             format!("--pgdata={}", unfinished.display()),
             format!("--pwfile={}", password_file.display()),
             format!("--username={USER}"),
@@ -124,14 +149,13 @@ impl Postgres {
             // An empty cluster that a power cut damages is simply made again.
             "--no-sync".to_owned(),
         ];
-        self.run_initdb(&arguments).await?;
+        self.run(&arguments.each_ref().map(String::as_str)).await?;
         fs::rename(&unfinished, self.data()).context("cannot move the new cluster into place")
     }
 
-    async fn run_initdb(&self, arguments: &[String]) -> Result<()> {
-        let mut line = vec!["initdb"];
-        line.extend(arguments.iter().map(String::as_str));
-        let output = Command::from(self.launch(&line).wrapped())
+    /// Runs one of PostgreSQL's programs to its end.
+    pub(super) async fn run(&self, line: &[&str]) -> Result<()> {
+        let output = Command::from(self.launch(line).wrapped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .output()
@@ -139,7 +163,7 @@ impl Postgres {
             .context("cannot run setpriv (package util-linux)")?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            bail!("initdb failed; it said:\n  {}", said.trim().replace('\n', "\n  "));
+            bail!("{} failed; it said:\n  {}", line[0], said.trim().replace('\n', "\n  "));
         }
         Ok(())
     }
@@ -168,10 +192,11 @@ pub fn url(port: u16) -> String {
     format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}")
 }
 
-/// The postmaster writes its state into the last line of its pid file.
+/// The postmaster writes its state into the last line of its pid file; one that
+/// follows another server takes connections as a standby.
 fn is_ready(pid_file: &Path) -> bool {
-    fs::read_to_string(pid_file)
-        .is_ok_and(|text| text.lines().last().is_some_and(|state| state.trim() == "ready"))
+    let state = fs::read_to_string(pid_file).unwrap_or_default();
+    state.lines().last().is_some_and(|state| ["ready", "standby"].contains(&state.trim()))
 }
 
 fn total_memory_mb() -> u64 {

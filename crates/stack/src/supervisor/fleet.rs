@@ -10,12 +10,14 @@ use super::{Teller, ports};
 use crate::compose::Compose;
 use crate::native::install::{self, Programs};
 use crate::native::kafka::{Kafka, Listeners};
+use crate::native::port;
 use crate::native::postgres::{self, Postgres};
 use crate::native::process::Process;
+use crate::native::standby::Standby;
 use crate::native::user::User;
 use crate::options::{Data, Ports, Server, Source};
 use crate::place;
-use crate::protocol::{ServerStatus, Signal, Status, Up};
+use crate::protocol::{ServerStatus, Signal, StandbyStep, Status, Up};
 use crate::state::State;
 
 /// How long a signal that ends a server may take to do so.
@@ -28,6 +30,7 @@ pub struct Fleet {
     state: State,
     kafka: Option<(Kafka, Process)>,
     postgres: Option<(Postgres, Process)>,
+    standby: Option<Standby>,
     compose: Option<Compose>,
 }
 
@@ -36,7 +39,14 @@ impl Fleet {
     #[must_use]
     pub fn new(dir: &Path) -> Self {
         let state = State::load(dir);
-        Self { dir: dir.to_owned(), state, kafka: None, postgres: None, compose: None }
+        Self {
+            dir: dir.to_owned(),
+            state,
+            kafka: None,
+            postgres: None,
+            standby: None,
+            compose: None,
+        }
     }
 
     /// Brings up those of the wanted servers that do not run.
@@ -117,6 +127,37 @@ impl Fleet {
         Ok(())
     }
 
+    /// Gives PostgreSQL a standby, stops it, or puts it in PostgreSQL's place.
+    pub async fn standby(&mut self, step: StandbyStep, teller: &Teller) -> Result<()> {
+        let Some((postgres, process)) = &mut self.postgres else {
+            bail!("only a PostgreSQL that runs natively can have a standby");
+        };
+        let primary = self.state.postgres_port.unwrap_or_default();
+        match (step, self.standby.take()) {
+            (StandbyStep::Follow, _) => {
+                let port = port::free(&(&self.dir, "standby"), &self.state.ports())?;
+                let standby = Standby::follow(postgres, &self.dir, primary, port).await?;
+                self.standby = Some(standby);
+            }
+            (StandbyStep::Stop, Some(mut standby)) => {
+                standby.stop().await;
+                self.standby = Some(standby);
+            }
+            (StandbyStep::TakePlace, Some(standby)) => {
+                if process.ended().is_none() {
+                    self.standby = Some(standby);
+                    bail!("PostgreSQL still runs");
+                }
+                let postgres = postgres.clone();
+                standby.take_place_of(&postgres).await?;
+                self.start_again(Server::Postgres, teller).await?;
+                postgres.promote().await?;
+            }
+            (_, None) => bail!("PostgreSQL has no standby"),
+        }
+        Ok(())
+    }
+
     /// Stops everything that this fleet has started.
     pub async fn stop(&mut self) {
         let kafka = self.kafka.take();
@@ -126,7 +167,11 @@ impl Fleet {
                 kafka.stop(&mut process).await;
             }
         };
+        let standby = self.standby.take();
         let stop_postgres = async {
+            if let Some(mut standby) = standby {
+                standby.stop().await;
+            }
             if let Some((postgres, mut process)) = postgres {
                 postgres.stop(&mut process).await;
             }

@@ -60,6 +60,7 @@ async fn answer(
         Ok(Request::Signal(server, signal)) => {
             done(fleet.lock().await.signal(server, signal).await)
         }
+        Ok(Request::Standby(step)) => done(fleet.lock().await.standby(step, &teller).await),
         Ok(Request::Start(server)) => done(fleet.lock().await.start_again(server, &teller).await),
     };
     // A client that has left needs no answer.

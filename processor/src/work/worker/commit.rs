@@ -116,7 +116,7 @@ impl Worker {
     }
 
     async fn run_transaction(&mut self, batch: &Batch<'_>) -> anyhow::Result<Attempt> {
-        let now = jiff::Timestamp::now().to_string();
+        let now = service::clock::now().to_string();
         let mut retry = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
         loop {
             let begun = Instant::now();
@@ -186,8 +186,8 @@ impl Worker {
         self.cashier.ask(questions);
     }
 
-    /// After a fence: finds out which lanes have another owner and lets them go.
-    async fn drop_lost_lanes(&mut self) -> anyhow::Result<()> {
+    /// After a fence, or a look that found one lost: finds out which lanes have another owner and lets them go.
+    pub(super) async fn drop_lost_lanes(&mut self) -> anyhow::Result<()> {
         self.metrics.fenced.increment(1);
         let held: Vec<_> =
             self.desk.lanes.iter().map(|(lane, owned)| (*lane, owned.claim.clone())).collect();
@@ -196,11 +196,15 @@ impl Worker {
             if seq == Some(claim.commit_seq) {
                 continue;
             }
+            let (epoch, ours) = (claim.epoch, claim.commit_seq);
+            anyhow::ensure!(
+                seq.is_none_or(|seq| seq > ours),
+                "lane {lane} stands at commit {seq:?} of epoch {epoch} although PostgreSQL confirmed {ours}: it was \
+                 restored, or a standby took over that was behind; started again, the processor goes on from there"
+            );
             anyhow::ensure!(
                 seq.is_none(),
-                "lane {lane} stands at commit {seq:?} of epoch {}, not at {}: another process uses our claim",
-                claim.epoch,
-                claim.commit_seq
+                "lane {lane} stands at commit {seq:?} of epoch {epoch}, not at {ours}: another process uses our claim"
             );
             tracing::warn!(%lane, epoch = claim.epoch, "lane has another owner, nothing of ours was written");
             self.desk.lose_lane(lane);

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::Worker;
+use crate::decide::Outcome;
 use crate::store;
 
 /// From one look to the next.
@@ -37,14 +38,13 @@ impl Worker {
         let Some(connection) = self.connection.as_mut() else { return Ok(()) };
         match store::pending(connection, &self.database, &claims, &known).await {
             Ok(mut pending) => {
-                for lane in pending.lost.drain(..) {
-                    tracing::warn!(%lane, "lane has another owner");
-                    self.desk.lose_lane(lane);
+                if !pending.lost.is_empty() {
+                    self.drop_lost_lanes().await?;
                 }
                 if !pending.outbox.is_empty() {
                     tracing::info!(rows = pending.outbox.len(), "publishing what other lanes left");
                 }
-                let answered: Vec<_> = self.outcomes.iter().map(|o| o.order_id()).collect();
+                let answered: Vec<_> = self.outcomes.iter().map(Outcome::order_id).collect();
                 pending.refunds.retain(|refund| !answered.contains(&refund.order_id));
                 let questions = self.desk.take_in(pending);
                 self.cashier.ask(questions);
