@@ -25,8 +25,18 @@ pub(crate) struct Seen {
     pub(crate) acknowledged: u64,
     /// Answers that are no acknowledgement, such as 503.
     pub(crate) refused: u64,
-    /// Requests without an answer.
+    /// Requests on connections that were refused.
+    pub(crate) unserved: u64,
+    /// Other requests without an answer.
     pub(crate) failed: u64,
+}
+
+impl Seen {
+    /// Requests on so many connections that were refused are no other failures.
+    pub(crate) fn without(self, unserved: u64) -> Self {
+        let unserved = unserved.min(self.failed);
+        Self { unserved, failed: self.failed - unserved, ..self }
+    }
 }
 
 /// The load of one round.

@@ -38,6 +38,11 @@ impl Round<'_> {
     fn spoils(&self) -> bool {
         self.parts.iter().any(|(_, scenario)| scenario.spoils())
     }
+
+    /// Whether this is expected: of a scenario that is played alone.
+    fn expects(&self, expect: Expect) -> bool {
+        self.parts.len() == 1 && self.parts[0].1.expect.contains(&expect)
+    }
 }
 
 /// Plays a round.
@@ -45,6 +50,7 @@ impl Round<'_> {
 /// # Errors
 /// It could not be played: that says nothing about the system.
 pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome> {
+    let unserved = world.links.unserved();
     world.begin_load(round.files, round.rate)?;
     let orders = world.kafka.orders().to_owned();
     let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
@@ -65,7 +71,10 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
         wrong.extend(expect::check(world, *expect, longest).await?);
     }
     wrong.extend(world.squad.deserters());
-    let seen = world.end_load().await?;
+    let seen = world.end_load().await?.without(world.links.unserved() - unserved);
+    if round.expects(Expect::OnlyUnserved) && seen.refused + seen.failed > 0 {
+        wrong.push("requests failed although the gateway was there".to_owned());
+    }
     if !round.spoils() {
         wrong.extend(recovery.wrong(round.rate));
         wrong.extend(gained.wrong());

@@ -66,12 +66,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<28} {:>9} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8}  audit",
+            "{:<28} {:>9} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8}  audit",
             "fault",
             "recovered",
             "max lag",
             "standing",
             "orders",
+            "unserved",
             "refused",
             "failed",
             "files",
@@ -116,12 +117,12 @@ fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Recovery { after_s, lag_max, .. } = outcome.recovery;
     let recovered = after_s.map_or("-".to_owned(), |s| format!("{s:.1} s"));
     let standing = format!("{:.1} s", outcome.standstill_s);
-    let Seen { acknowledged, refused, failed } = outcome.seen;
+    let Seen { acknowledged, unserved, refused, failed } = outcome.seen;
     let Gained { files, memory_mib, sessions } = outcome.gained;
     let memory = format!("{memory_mib:+} MiB");
     writeln!(
         f,
-        "{:<28} {recovered:>9} {lag_max:>8} {standing:>8} {acknowledged:>8} {refused:>7} {failed:>7} {files:>+6} {memory:>8} {sessions:>+8}  {}",
+        "{:<28} {recovered:>9} {lag_max:>8} {standing:>8} {acknowledged:>8} {unserved:>8} {refused:>7} {failed:>7} {files:>+6} {memory:>8} {sessions:>+8}  {}",
         outcome.name, outcome.audit.word
     )?;
     outcome.reasons().try_for_each(|reason| writeln!(f, "    {reason}"))

@@ -79,6 +79,8 @@ pub(crate) enum Action {
     RemakeTopic,
     /// Take every session that PostgreSQL has to give.
     TakeSessions,
+    /// Change the schema as a migration does that old programs must bear.
+    Migrate,
     /// End all sessions of the processors.
     EndSessions,
     /// Whether new sessions may write.

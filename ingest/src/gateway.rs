@@ -23,6 +23,11 @@ use crate::worker::{Limits, Refused, Worker};
 /// How often counts reach the metrics recorder.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long connections wait in the backlog for the first word about a broker:
+/// after a restart they are served, not turned away.
+const START_GRACE: Duration = Duration::from_secs(3);
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
 /// The sockets to listen on, bound by the caller.
 pub struct Sockets {
     /// For requests.
@@ -64,6 +69,7 @@ pub async fn run(
     let accept = workers.accept(sockets.http, config.connections_max.get(), &draining);
     let (accepted, ()) = tokio::join!(
         async {
+            first_word(&publisher, &stop).await;
             let accepted = accept.await;
             // An acceptor that ended by itself must not be waited for.
             stop.cancel();
@@ -79,6 +85,16 @@ pub async fn run(
     background.wait().await;
     tracing::info!("drained");
     accepted
+}
+
+/// Waits until it is known whether a broker is there, or long enough.
+async fn first_word(publisher: &Publisher, stop: &CancellationToken) {
+    let known = async {
+        while publisher.is_starting() && !stop.is_cancelled() {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    let _known_in_time = tokio::time::timeout(START_GRACE, known).await;
 }
 
 /// Not ready first; the listener closes only after load balancers could see it.

@@ -141,6 +141,8 @@ pub fn traceparent(headers: &HeaderMap) -> Option<CompactString> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]

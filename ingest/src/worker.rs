@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contract::topic::Topics;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,6 +30,10 @@ use crate::routes;
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// How long the kernel holds an answer that the client does not read.
 const UNREAD_MILLIS_MAX: u32 = 30_000;
+
+/// How long a connection may wait for its last request when the process stops: its
+/// answer tells the client to close. After that it is closed on the client.
+const LAST_REQUEST: Duration = Duration::from_millis(700);
 
 /// Deadlines of requests.
 #[derive(Clone, Copy, Debug)]
@@ -196,9 +201,16 @@ async fn serve_connection(
     set_tcp_user_timeout(&stream, UNREAD_MILLIS_MAX)?;
     let stream = TokioIo::new(TcpStream::from_std(stream)?);
     let idle_timeout = worker.limits.idle_timeout;
+    let last = draining.clone();
     let service = service_fn(move |request| {
-        let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(routes::answer(&worker, request).await) }
+        let (worker, last) = (Arc::clone(&worker), last.clone());
+        async move {
+            let mut reply = routes::answer(&worker, request).await;
+            if last.is_cancelled() {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(reply)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -212,7 +224,12 @@ async fn serve_connection(
     tokio::select! {
         biased;
         ended = connection.as_mut() => return Ok(ended?),
-        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = draining.cancelled() => {}
     }
+    // Closed now, an idle connection would meet a request that is on its way.
+    if let Ok(ended) = tokio::time::timeout(LAST_REQUEST, connection.as_mut()).await {
+        return Ok(ended?);
+    }
+    connection.as_mut().graceful_shutdown();
     Ok(connection.await?)
 }

@@ -42,6 +42,7 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         | Action::OpenTransaction
         | Action::TakeSessions
         | Action::EndSessions
+        | Action::Migrate
         | Action::Writable(_)
         | Action::Release => postgres::act(world, action).await,
         Action::Link(link, weather) => {

@@ -105,6 +105,11 @@ impl Publisher {
         }
     }
 
+    /// Whether nothing is known about the brokers yet.
+    pub fn is_starting(&self) -> bool {
+        self.availability.state() == State::Starting
+    }
+
     /// Records that wait for acknowledgements.
     pub fn queued(&self) -> u64 {
         u64::try_from(self.producer.load().in_flight_count()).unwrap_or(0)
