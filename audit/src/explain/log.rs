@@ -1,5 +1,7 @@
-//! What the log holds of an order: the records with its key, in a window of time.
+//! What the log holds of an order. The tables say where its record is and when
+//! each step was committed: only there is the log read, never all of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -9,44 +11,106 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use service::args::KafkaArgs;
 use uuid::Uuid;
 
-use super::{Fact, Span};
+use super::{Fact, Life};
 
 const ANSWER: Duration = Duration::from_secs(10);
 /// A search that takes longer has lost its broker.
 const LONGEST: Duration = Duration::from_secs(60);
+/// So many records after an order's own are looked at for copies and requests.
+const NEAR: i64 = 10_000;
+/// An event has the time of its sending, clocks differ a little.
+const BEFORE_MS: i64 = 1_000;
+/// How far before its effect a request is sought, one after another.
+const REQUESTS_BEFORE_MS: [i64; 4] = [1_000, 30_000, 600_000, i64::MAX / 4];
 
-pub(super) fn facts(kafka: &KafkaArgs, order_id: Uuid, span: Span) -> anyhow::Result<Vec<Fact>> {
+pub(super) fn facts(kafka: &KafkaArgs, order_id: Uuid, life: &Life) -> anyhow::Result<Vec<Fact>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &kafka.brokers)
         .set("group.id", "audit-explain")
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
+        // What lies behind the place that is looked at is mostly not wanted.
+        .set("queued.min.messages", "5000")
         .create()
         .context("cannot make a Kafka consumer")?;
-    let search = Search { consumer, key: order_id.to_string(), to_ms: span.to_ms };
-    let (partition, offset) = span.source;
-    let mut facts = search.read(&kafka.orders_topic, (partition, offset))?;
-    // The same key is in the same partition only while both topics have as many.
-    let events = &kafka.order_events_topic;
-    let count = search.partitions(events)?;
-    let chosen = match search.partitions(&kafka.orders_topic)? == count {
-        true => partition..partition + 1,
-        false => 0..count,
-    };
-    for partition in chosen {
-        let begin = search.offset_at(events, partition, span.from_ms)?;
-        facts.extend(search.read(events, (partition, begin))?);
-    }
-    Ok(facts)
+    let mut search = Search { consumer, key: order_id.to_string(), found: BTreeSet::new() };
+    search.records(&kafka.orders_topic, life)?;
+    search.events(&kafka.orders_topic, &kafka.order_events_topic, life)?;
+    Ok(search.found.into_iter().collect())
 }
 
 struct Search {
     consumer: BaseConsumer,
     key: String,
+    found: BTreeSet<Fact>,
+}
+
+/// Where to look.
+struct Stretch {
+    partition: i32,
+    from: i64,
+    /// Offsets before this one.
+    to: i64,
+    /// And not younger.
     to_ms: i64,
+    enough: Enough,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Enough {
+    /// One record that was not found before.
+    One,
+    /// All there are.
+    All,
 }
 
 impl Search {
+    /// The order itself, what lies near it, and the request behind its last step.
+    fn records(&mut self, topic: &str, life: &Life) -> anyhow::Result<()> {
+        let (partition, from) = life.source;
+        let to_ms = life.changed_ms.saturating_add(life.window_ms);
+        let near = Stretch { partition, from, to: from + NEAR, to_ms, enough: Enough::All };
+        self.read(topic, &near)?;
+        if !life.was_asked || self.found.len() > 1 {
+            return Ok(());
+        }
+        for before in REQUESTS_BEFORE_MS {
+            let begin = life.changed_ms.saturating_sub(before).max(0);
+            for partition in 0..self.partitions(topic)? {
+                let from = self.offset_at(topic, partition, begin)?;
+                let enough = Enough::One;
+                let stretch = Stretch { partition, from, to: i64::MAX, to_ms, enough };
+                if self.read(topic, &stretch)? > 0 {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was told after each commit that concerned the order.
+    fn events(&mut self, orders: &str, events: &str, life: &Life) -> anyhow::Result<()> {
+        // The same key is in the same partition only while both topics have as many.
+        let count = self.partitions(events)?;
+        let partition = life.source.0;
+        let partitions = match self.partitions(orders)? == count {
+            true => partition..partition + 1,
+            false => 0..count,
+        };
+        for committed_ms in &life.commits_ms {
+            for partition in partitions.clone() {
+                let from = self.offset_at(events, partition, (committed_ms - BEFORE_MS).max(0))?;
+                let to_ms = committed_ms.saturating_add(life.window_ms);
+                let enough = Enough::One;
+                let stretch = Stretch { partition, from, to: i64::MAX, to_ms, enough };
+                if self.read(events, &stretch)? > 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn partitions(&self, topic: &str) -> anyhow::Result<i32> {
         let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER);
         let metadata = metadata.context("cannot reach Kafka; is KAFKA_BROKERS right?")?;
@@ -65,28 +129,31 @@ impl Search {
         }
     }
 
-    /// Records with the key, from `begin` to the end of the window or the log.
-    fn read(&self, topic: &str, (partition, begin): (i32, i64)) -> anyhow::Result<Vec<Fact>> {
-        let (low, end) = self.consumer.fetch_watermarks(topic, partition, ANSWER)?;
+    /// Looks for records with the key; says how many were not found before.
+    fn read(&mut self, topic: &str, stretch: &Stretch) -> anyhow::Result<usize> {
+        let partition = stretch.partition;
+        let (low, high) = self.consumer.fetch_watermarks(topic, partition, ANSWER)?;
+        let (mut next, end) = (stretch.from.max(low), stretch.to.min(high));
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(begin.max(low)))?;
+        list.add_partition_offset(topic, partition, Offset::Offset(next))?;
         self.consumer.assign(&list)?;
-        let (mut facts, mut next, started) = (Vec::new(), begin.max(low), Instant::now());
+        let (before, started) = (self.found.len(), Instant::now());
         while next < end {
             ensure!(started.elapsed() < LONGEST, "{topic}/{partition} cannot be read in time");
             let Some(message) = self.consumer.poll(Duration::from_millis(100)) else { continue };
             let message = message?;
             next = message.offset() + 1;
             let at_ms = message.timestamp().to_millis().unwrap_or_default();
-            if at_ms > self.to_ms {
+            if at_ms > stretch.to_ms || message.offset() >= end {
                 break;
             }
-            if message.key() == Some(self.key.as_bytes()) {
-                facts.push(fact(&message, at_ms));
+            let fits = message.key() == Some(self.key.as_bytes());
+            if fits && self.found.insert(fact(&message, at_ms)) && stretch.enough == Enough::One {
+                break;
             }
         }
         self.consumer.unassign()?;
-        Ok(facts)
+        Ok(self.found.len() - before)
     }
 }
 

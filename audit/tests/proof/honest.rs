@@ -29,6 +29,10 @@ async fn the_life_of_an_order_is_told_with_its_evidence() {
     for (place, words) in [
         ("table orders", "from record"),
         ("table processed_events", "processed under epoch"),
+        ("stock ", "reserved: "),
+        ("stock ", "sold: "),
+        ("receipt ", "accepted as record"),
+        ("told.jsonl:2", "notified of payment.completed.v1"),
         ("table payments", "CAPTURED"),
         (world.bed.topics.orders.as_str(), "order.created.v1"),
         (world.bed.topics.order_events.as_str(), "inventory.reserved.v1"),
@@ -44,8 +48,17 @@ async fn the_life_of_an_order_is_told_with_its_evidence() {
 
 async fn explain(world: &World, order_id: &str, window: &str) -> anyhow::Result<String> {
     let topics = &world.bed.topics;
+    let receipts = world.receipts("explain", &world.receipt_lines());
+    let told = receipts.with_file_name("told.jsonl");
+    let line = |id: &str, kind| {
+        format!(r#"{{"id":"{id}/x","type":"{kind}","time":"2026-11-21T08:00:00Z","data":{{}}}}"#)
+    };
+    let lines = [line(&id(2), "inventory.reserved.v1"), line(&id(1), "payment.completed.v1")];
+    std::fs::write(&told, lines.join("\n")).unwrap();
     let words = ["audit", "explain", order_id, "--window", window]
         .into_iter()
+        .chain(["--receipts", receipts.to_str().unwrap()])
+        .chain(["--notifications", told.to_str().unwrap()])
         .chain(["--brokers", &world.bed.brokers, "--database-url", &world.bed.database_url])
         .chain(["--orders-topic", &topics.orders, "--order-events-topic", &topics.order_events]);
     let Some(Command::Explain(args)) = Args::try_parse_from(words).unwrap().command else {
