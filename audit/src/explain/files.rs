@@ -11,6 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Fact;
+use crate::place::Place;
 use crate::read::receipts;
 
 /// Receipts have no time of their own: they stand where the order was created.
@@ -21,20 +22,16 @@ pub(super) fn receipts(
 ) -> anyhow::Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for file in files {
-        let scanned = receipts::scan(file, |receipt| {
-            if receipt.order_id == order_id {
-                let (place, body) = (receipt.place, Uuid::from_bytes(receipt.body).simple());
-                facts.push(Fact {
-                    at_ms: created_ms,
-                    place: format!("receipt {}", file.display()),
-                    words: format!(
-                        "accepted as record orders/{}/{}, body {body}",
-                        place.partition, place.offset
-                    ),
-                });
-            }
-        });
-        scanned.map_err(|why| anyhow::anyhow!(why.missing.join("; ")))?;
+        let found = receipts::of_order(file, order_id);
+        for receipt in found.map_err(|why| anyhow::anyhow!(why.missing.join("; ")))? {
+            let (place, body) = (receipt.place, Uuid::from_bytes(receipt.body).simple());
+            let Place { partition, offset, .. } = place;
+            facts.push(Fact {
+                at_ms: created_ms,
+                place: format!("receipt {}", file.display()),
+                words: format!("accepted as record orders/{partition}/{offset}, body {body}"),
+            });
+        }
     }
     Ok(facts)
 }

@@ -74,12 +74,15 @@ impl Search {
         if !life.was_asked || self.found.len() > 1 {
             return Ok(());
         }
-        for before in REQUESTS_BEFORE_MS {
-            let begin = life.changed_ms.saturating_sub(before).max(0);
-            for partition in 0..self.partitions(topic)? {
-                let from = self.offset_at(topic, partition, begin)?;
-                let enough = Enough::One;
-                let stretch = Stretch { partition, from, to: i64::MAX, to_ms, enough };
+        // Nearly always it lies behind the order, in the same partition.
+        let others = (0..self.partitions(topic)?).filter(|other| *other != partition);
+        for place in std::iter::once(partition).chain(others) {
+            for before in REQUESTS_BEFORE_MS {
+                let begin = life.changed_ms.saturating_sub(before).max(0);
+                let least = if place == partition { from + 1 } else { 0 };
+                let begin = self.offset_at(topic, place, begin)?.max(least);
+                let (to, enough) = (i64::MAX, Enough::One);
+                let stretch = Stretch { partition: place, from: begin, to, to_ms, enough };
                 if self.read(topic, &stretch)? > 0 {
                     return Ok(());
                 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use uuid::Uuid;
+
 use crate::error::CannotJudge;
 use crate::fold::receipts::Receipt;
 use crate::place::{BodyHash, Place, Topic};
@@ -13,11 +15,33 @@ const HEADER: &str = "order_id,partition,offset,body_hash,status";
 
 /// Reads a file; gives the number of receipts.
 pub fn scan(path: &Path, visit: impl FnMut(&Receipt)) -> Result<u64, CannotJudge> {
-    let unreadable = |why: String| {
-        CannotJudge::because(format!("receipts {} cannot be read: {why}", path.display()))
-    };
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    scan_lines(BufReader::with_capacity(1 << 18, file), visit).map_err(unreadable)
+    let file = open(path)?;
+    scan_lines(file, visit).map_err(|why| unreadable(path, &why))
+}
+
+/// The receipts of one order; other lines are passed over unread.
+pub fn of_order(path: &Path, order_id: Uuid) -> Result<Vec<Receipt>, CannotJudge> {
+    let (mut file, id) = (open(path)?, order_id.to_string());
+    let (mut line, mut found) = (Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        let read = file.read_until(b'\n', &mut line);
+        if read.map_err(|error| unreadable(path, &error.to_string()))? == 0 {
+            return Ok(found);
+        }
+        if line.starts_with(id.as_bytes()) {
+            found.extend(receipt(String::from_utf8_lossy(&line).trim_end()));
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<impl BufRead, CannotJudge> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    Ok(BufReader::with_capacity(1 << 18, file))
+}
+
+fn unreadable(path: &Path, why: &str) -> CannotJudge {
+    CannotJudge::because(format!("receipts {} cannot be read: {why}", path.display()))
 }
 
 fn scan_lines(mut file: impl BufRead, mut visit: impl FnMut(&Receipt)) -> Result<u64, String> {

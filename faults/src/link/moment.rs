@@ -29,7 +29,9 @@ impl Moment {
     /// How a statement begins that stands for the moment.
     const fn statement(self) -> &'static str {
         match self {
-            Self::Recover => "select id, events from outbox",
+            Self::Recover => {
+                "select \"offset\", key, value, headers::text, code, message from dead_letters"
+            }
             Self::Begin => "BEGIN",
             Self::Stock => "update stock",
             Self::Commit | Self::CommitAnswer => "COMMIT",

@@ -51,8 +51,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         edits: &[
             Edit {
                 file: APPLY,
-                right: "        outbox::insert(connection, self.database, events).await\n    }\n\n    /// Tells of products",
-                wrong: "        Ok(events.iter().map(|_| 0).collect())\n    }\n\n    /// Tells of products",
+                right: "        outbox::insert(connection, self.database, events).await.map(Some)\n    }\n\n    /// Tells of products",
+                wrong: "        Ok(Some(events.iter().map(|_| 0).collect()))\n    }\n\n    /// Tells of products",
             },
             Edit {
                 file: APPLY,
@@ -114,8 +114,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         program: "processor",
         edits: &[Edit {
             file: "processor/src/store/recover.rs",
-            right: "            orders::reserved(connection, lane.partition, claim.resume_offset).await?;",
-            wrong: "            orders::reserved(connection, lane.partition, i64::MAX).await?;",
+            right: "orders::reserved(connection, lane.partition, claim.resume_offset).await?",
+            wrong: "orders::reserved(connection, lane.partition, i64::MAX).await?",
         }],
         scenario: "die-charged",
         findings: &["not-terminal"],
