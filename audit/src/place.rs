@@ -20,6 +20,9 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// Every topic.
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Stock, Self::Events, Self::DeadLetters];
+
     /// Its configured name.
     pub fn name(self, topics: &Topics) -> &str {
         match self {

@@ -1,11 +1,13 @@
 //! Configuration: what the user typed, checked, as what the pipeline needs.
 
+mod describe;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use service::args::{DatabaseArgs, KafkaArgs, duration, without_password};
+use service::args::{DatabaseArgs, KafkaArgs, duration};
 
 use crate::payment::{
     BreakerConfig, CashierConfig, HttpProvider, Provider, Simulator, SimulatorConfig,
@@ -151,30 +153,6 @@ impl RunArgs {
             dead_letter_limit: self.dead_letter_limit,
             drain_deadline: self.drain_deadline,
         }
-    }
-
-    /// The effective configuration, a line each, without secrets.
-    pub fn describe(&self) -> String {
-        let payment = match self.payment.payment_provider {
-            ProviderKind::Simulator => format!("simulator, seed {}", self.payment.payment_seed),
-            ProviderKind::Http => self.payment.payment_url.clone(),
-        };
-        format!(
-            "KAFKA_BROKERS={}\nDATABASE_URL={}\nPROCESSOR_GROUP={}\nORDERS_TOPIC={}\nSTOCK_TOPIC={}\n\
-             ORDER_EVENTS_TOPIC={}\nDLQ_TOPIC={}\nPROCESSOR_ADMIN_LISTEN={}\nPROCESSOR_WORKERS={}\n\
-             PROCESSOR_BATCH_MAX={}\nPROCESSOR_COMMIT_INTERVAL={:?}\nPAYMENT_PROVIDER={payment}",
-            self.kafka.brokers,
-            without_password(&self.database.database_url),
-            self.group,
-            self.kafka.orders_topic,
-            self.kafka.stock_topic,
-            self.kafka.order_events_topic,
-            self.kafka.dlq_topic,
-            self.admin_listen,
-            self.workers,
-            self.batch_max,
-            self.commit_interval,
-        )
     }
 }
 

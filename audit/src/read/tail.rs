@@ -10,6 +10,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 
 use super::log::hole;
@@ -104,6 +105,33 @@ impl Tail {
         });
         let lanes = lanes.collect::<Result<_, Trouble>>()?;
         Ok(Self { consumer, lanes, topics: topics.clone() })
+    }
+
+    /// Partitions that the topics have and that are not read.
+    pub fn added(&self) -> Result<Vec<(Topic, i32)>, Trouble> {
+        let metadata =
+            self.consumer.fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| again(&error))?;
+        let mut added = Vec::new();
+        for topic in Topic::ALL {
+            let name = topic.name(&self.topics);
+            let found = metadata.topics().iter().find(|found| found.name() == name);
+            let partitions = found.map_or(&[][..], |topic| topic.partitions());
+            let read = |partition: i32| {
+                self.lanes.iter().any(|lane| (lane.topic, lane.partition) == (topic, partition))
+            };
+            let new = partitions.iter().map(MetadataPartition::id).filter(|id| !read(*id));
+            added.extend(new.map(|partition| (topic, partition)));
+        }
+        Ok(added)
+    }
+
+    /// Where each partition is read next.
+    pub fn positions(&self) -> Vec<Extent> {
+        let extent = |lane: &Lane| {
+            let Lane { topic, partition, next, .. } = *lane;
+            Extent { topic, partition, low: next, high: next }
+        };
+        self.lanes.iter().map(extent).collect()
     }
 
     /// Where each partition is read next (`low`) and where it ends now (`high`).

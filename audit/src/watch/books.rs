@@ -99,6 +99,13 @@ pub struct Lane {
     pub epoch: i64,
 }
 
+impl Lane {
+    /// One of which nothing was read, from this offset on.
+    fn from(at: i64) -> Self {
+        Self { from: at, folded: at, judged: at, watermark: at, ..Self::default() }
+    }
+}
+
 impl Books {
     /// Empty books of these partitions, from these offsets on. The processor may
     /// have forgotten what was written before `kept_since_s`.
@@ -107,13 +114,12 @@ impl Books {
         kept_since_s: u32,
         patience_s: u32,
     ) -> Self {
-        let lane = |at| Lane { from: at, folded: at, judged: at, watermark: at, ..Lane::default() };
         Self {
             ledger: Ledger::new(0, kept_since_s),
             carried: Vec::new(),
             open: Vec::new(),
             new: (0, 0),
-            lanes: lanes.map(|(id, at)| (id, lane(at))).collect(),
+            lanes: lanes.map(|(id, at)| (id, Lane::from(at))).collect(),
             totals: Totals::default(),
             causes: Causes::default(),
             rejections: Vec::new(),
@@ -130,6 +136,11 @@ impl Books {
             patience_s,
             kept: KEPT,
         }
+    }
+
+    /// A partition that came to be while the watch went on.
+    pub(super) fn add_lane(&mut self, id: LaneId) {
+        self.lanes.entry(id).or_insert(Lane::from(0));
     }
 
     /// The partitions of the inputs.

@@ -20,6 +20,7 @@ mod asks;
 mod base;
 mod books;
 mod close;
+mod follow;
 pub mod metrics;
 mod rows;
 mod standing;
@@ -29,18 +30,16 @@ mod told;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use service::health::Health;
 use sqlx::postgres::PgConnection;
-use tokio_util::sync::CancellationToken;
 
 pub use books::Books;
+pub use follow::run;
 pub use standing::{Standing, Watermark};
 
-use crate::config::{Begin, Config, Settle, Watching};
+use crate::config::{Begin, Config, Settle};
 use crate::error::{CannotJudge, Trouble};
 use crate::invariants::Invariant;
 use crate::place::Topic;
-use crate::progress::tell;
 use crate::read::log::Log;
 use crate::read::tail::Tail;
 use crate::read::{snapshot, window};
@@ -48,13 +47,6 @@ use crate::report::{Counts, Report, Times};
 
 /// Comparing the sums takes at most one part in so many of the time.
 const SUMS_SHARE: u32 = 50;
-/// A line on the terminal so often.
-const TELL_INTERVAL: Duration = Duration::from_secs(5);
-/// How long the watch tries to begin.
-const START_WAIT: Duration = Duration::from_secs(30);
-/// After a step that a server did not let happen.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-const TOPICS: [Topic; 4] = [Topic::Orders, Topic::Stock, Topic::Events, Topic::DeadLetters];
 
 /// A watch in progress.
 pub struct Watch {
@@ -71,7 +63,7 @@ impl Watch {
     /// Looks where the log begins; nothing is read yet.
     pub async fn open(config: &Config, from: Begin) -> Result<Self, Trouble> {
         let log = Log::new(&config.brokers, &config.topics, config.progress);
-        let extents = tokio::task::spawn_blocking(move || log.extents(&TOPICS)).await;
+        let extents = tokio::task::spawn_blocking(move || log.extents(&Topic::ALL)).await;
         let extents = extents
             .unwrap_or_else(|error| Err(CannotJudge::because(format!("asking failed: {error}"))))
             .map_err(|why| again(&why))?;
@@ -180,107 +172,6 @@ impl Watch {
         let mut connection = snapshot::connect(&self.config.database_url).await?;
         window::prepare(&mut connection).await?;
         Ok(connection)
-    }
-}
-
-/// Watches until `stop`. Whatever goes wrong
-/// is in the report, as a verdict that is not clean.
-pub async fn run(
-    config: &Config,
-    watching: &Watching,
-    health: &Health,
-    stop: &CancellationToken,
-) -> Report {
-    let began = Instant::now();
-    let mut watch = match begin(config, watching.from, stop).await {
-        Ok(watch) => watch,
-        Err(why) => return Report::unjudged(why, Counts::default(), Times::default()),
-    };
-    match follow(&mut watch, watching.interval, health, stop).await {
-        Ok(()) => watch.report(began.elapsed().as_secs_f64()),
-        Err(why) => Report::unjudged(why, watch.read, Times::default()),
-    }
-}
-
-/// Opens the watch; servers that were started together with it get time to come up.
-async fn begin(
-    config: &Config,
-    from: Begin,
-    stop: &CancellationToken,
-) -> Result<Watch, CannotJudge> {
-    let began = Instant::now();
-    loop {
-        let why = match Watch::open(config, from).await {
-            Ok(watch) => return Ok(watch),
-            Err(Trouble::ForGood(why)) => return Err(why),
-            Err(Trouble::Again(why)) => why,
-        };
-        if began.elapsed() >= START_WAIT || stop.is_cancelled() {
-            return Err(CannotJudge::because(why));
-        }
-        tell(config.progress, &format!("trying again: {why}"));
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
-
-async fn follow(
-    watch: &mut Watch,
-    interval: Duration,
-    health: &Health,
-    stop: &CancellationToken,
-) -> Result<(), CannotJudge> {
-    let mut told = Told { at: None, findings: 0 };
-    loop {
-        // The last step begins after the signal, and sees all that came before it.
-        let last = stop.is_cancelled();
-        if last {
-            watch.compare_next();
-        }
-        let began = Instant::now();
-        let pause = match watch.step().await {
-            Ok(true) => {
-                health.pass("watch");
-                told.tell(watch);
-                // A step that takes long must not take all the time.
-                interval.saturating_sub(began.elapsed()).max(began.elapsed())
-            }
-            Ok(false) => {
-                told.tell(watch);
-                Duration::ZERO
-            }
-            Err(Trouble::ForGood(why)) => return Err(why),
-            Err(Trouble::Again(why)) => {
-                metrics::retry();
-                health.fail("watch", why.clone());
-                tell(watch.config.progress, &format!("trying again: {why}"));
-                RETRY_PAUSE
-            }
-        };
-        if last {
-            return Ok(());
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => {}
-        }
-    }
-}
-
-/// What was said last.
-struct Told {
-    at: Option<Instant>,
-    findings: u64,
-}
-
-impl Told {
-    fn tell(&mut self, watch: &Watch) {
-        let standing = watch.standing();
-        let due = self.at.is_none_or(|at| at.elapsed() >= TELL_INTERVAL);
-        if due || standing.findings > self.findings {
-            self.at = Some(Instant::now());
-            self.findings = standing.findings;
-            tell(watch.config.progress, &standing.to_string());
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::Trouble;
 use crate::fold::progress::{Extent, Row, next_offset};
 use crate::fold::refused;
 use crate::place::Topic;
-use crate::read::tail::{Go, Until};
+use crate::read::tail::{Go, Tail, Until};
 use crate::read::window::{self, found};
 use crate::read::{snapshot, tables};
 use crate::rules::OwnedRecord;
@@ -82,6 +82,8 @@ impl Watch {
     async fn read(&mut self, snapshot: &mut PgConnection) -> Result<Reading, Trouble> {
         let topics = self.config.topics.clone();
         let progress = tables::progress(snapshot, &topics).await?;
+        // After the snapshot began: it shows nothing of a partition that comes later.
+        self.grow()?;
         self.books.note_progress(&progress);
         let level = self.fold(&progress).await?;
         let end = |topic, partition| next_offset(&progress, topic, partition);
@@ -131,6 +133,25 @@ impl Watch {
             read.stock_rows += sums.stock.len() as u64;
             read.metric_rows += sums.metrics.len() as u64;
         }
+    }
+
+    /// Has partitions that were added read from their beginning.
+    fn grow(&mut self) -> Result<(), Trouble> {
+        let tail = self.tail.as_ref().ok_or_else(super::not_open)?;
+        let added = tail.added()?;
+        if added.is_empty() {
+            return Ok(());
+        }
+        let mut from = tail.positions();
+        for (topic, partition) in added {
+            from.push(Extent { topic, partition, low: 0, high: 0 });
+            if matches!(topic, Topic::Orders | Topic::Stock) {
+                self.books.add_lane((topic, partition));
+            }
+        }
+        // A client that reads on from where the last one was.
+        self.tail = Some(Tail::open(&self.config.brokers, &self.config.topics, &from)?);
+        Ok(())
     }
 
     /// Reads the log up to the progress; says whether it got there everywhere.

@@ -1,6 +1,7 @@
 //! The watch against the same worlds: honest ones are proved to the head, and
 //! what is planted is found under the same names as at rest.
 
+mod grown;
 mod later;
 
 use std::time::Duration;
