@@ -1,9 +1,13 @@
 //! Every metric of the processor, with handles made once: a macro look-up per
 //! record would cost more than the record.
 
+mod describe;
+
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+pub use describe::describe;
 
 use crate::payment::BreakerState;
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::RunArgs;
 use crate::consume::{Claims, PollConfig, PollLoop};
+use crate::metrics::describe;
 use crate::payment::{Breaker, Cashier};
 use crate::publish::Producer;
 use crate::store::Database;
@@ -39,6 +40,7 @@ pub async fn run(
     admin: Admin,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    describe();
     let topics = args.kafka.topics();
     let database = Database::new(&args.database.database_url, topics.clone())
         .context("DATABASE_URL is no PostgreSQL URL")?;

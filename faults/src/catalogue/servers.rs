@@ -74,7 +74,7 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("failover-asynchronous", "PostgreSQL is killed, a standby takes over that was 2 s behind", Target::Postgres, &[
         (0, Standby(Asynchronous)), (4_000, StopStandby), (6_000, Postgres(Signal::Kill)), (7_000, FailOver),
         (7_500, AwaitEnd(Processor(0), "although PostgreSQL confirmed")), (8_000, Start(Processor(0))),
-    ]).needing(Needs::Standby),
+    ]).needing(Needs::Standby).expecting(&[Expect::Retold]),
     scenario("postgres-sessions-ended", "all sessions of the processors are ended, three times", Target::Postgres, &[
         (0, EndSessions), (1_000, EndSessions), (2_000, EndSessions),
     ]),

@@ -5,11 +5,12 @@ use contract::topic::PARTITIONS;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::Consumer;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
 
-use super::{DEADLINE, Kafka};
+use super::{DEADLINE, Kafka, partitions};
 
 impl Kafka {
     /// Makes partitions of `orders` until there are so many.
@@ -21,13 +22,24 @@ impl Kafka {
 
     /// Removes every record of `orders` that is there now.
     pub(crate) async fn delete_records(&self) -> Result<()> {
-        let mut list = TopicPartitionList::new();
-        for partition in self.partitions(&self.orders, DEADLINE)? {
-            let (_, end) = self.consumer.fetch_watermarks(&self.orders, partition, DEADLINE)?;
-            list.add_partition_offset(&self.orders, partition, Offset::Offset(end))?;
+        let begin = Instant::now();
+        loop {
+            let mut list = TopicPartitionList::new();
+            for partition in partitions(&self.consumer, &self.orders, DEADLINE)? {
+                let (_, end) = self.consumer.fetch_watermarks(&self.orders, partition, DEADLINE)?;
+                list.add_partition_offset(&self.orders, partition, Offset::Offset(end))?;
+            }
+            let deleted = self.admin()?.delete_records(&list, &options()).await?;
+            // Each partition has an answer of its own.
+            let outcome = deleted.elements().iter().try_for_each(TopicPartitionListElem::error);
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(error) if begin.elapsed() > DEADLINE => {
+                    return Err(error).context("records stay");
+                }
+                Err(_not_yet) => sleep(std::time::Duration::from_millis(200)).await,
+            }
         }
-        self.admin()?.delete_records(&list, &options()).await.context("records stay")?;
-        Ok(())
     }
 
     /// Deletes `orders` and makes it anew.

@@ -45,21 +45,33 @@ impl Kafka {
         &self.orders
     }
 
-    /// Where the input partitions end.
+    /// Where the input partitions end. A client that a fault has confused must not
+    /// pass for a system that does not recover: a new one is asked, too.
     pub(crate) fn ends(&self, within: Duration) -> Result<HashMap<(String, i32), i64>> {
+        self.ends_by(&self.consumer, within).or_else(|_first| {
+            let fresh: BaseConsumer = self.client.create().context("cannot make a consumer")?;
+            self.ends_by(&fresh, within)
+        })
+    }
+
+    fn ends_by(
+        &self,
+        consumer: &BaseConsumer,
+        within: Duration,
+    ) -> Result<HashMap<(String, i32), i64>> {
         let mut ends = HashMap::new();
         for topic in &self.inputs {
-            for partition in self.partitions(topic, within)? {
-                let (_, end) = self.consumer.fetch_watermarks(topic, partition, within)?;
+            for partition in partitions(consumer, topic, within)? {
+                let (_, end) = consumer.fetch_watermarks(topic, partition, within)?;
                 ends.insert((topic.clone(), partition), end);
             }
         }
         Ok(ends)
     }
+}
 
-    fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<i32>> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), within)?;
-        let topic = metadata.topics().first().context("the broker does not know the topic")?;
-        Ok(topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect())
-    }
+fn partitions(consumer: &BaseConsumer, topic: &str, within: Duration) -> Result<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), within)?;
+    let topic = metadata.topics().first().context("the broker does not know the topic")?;
+    Ok(topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect())
 }
