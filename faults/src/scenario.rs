@@ -63,6 +63,8 @@ pub(crate) enum Action {
     BreakHeld,
     /// Let the connections that are held go on.
     LetGo,
+    /// Let so many milliseconds pass, however late the instant before came.
+    Wait(u64),
     /// Put records on `orders` that nobody can read.
     Poison,
     /// Put a record on each partition that only PostgreSQL refuses.

@@ -3,9 +3,12 @@
 mod postgres;
 mod standby;
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use rustix::process::Signal;
 use stack::Server;
+use tokio::time::sleep;
 
 use crate::expect;
 use crate::scenario::Action;
@@ -56,6 +59,10 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         }
         Action::LetGo => {
             world.links.let_go();
+            Ok(())
+        }
+        Action::Wait(milliseconds) => {
+            sleep(Duration::from_millis(milliseconds)).await;
             Ok(())
         }
         Action::Poison => world.kafka.poison(),

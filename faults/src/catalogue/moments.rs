@@ -4,7 +4,7 @@ use super::scenario;
 use crate::link::Link::{IngestKafka, ProcessorKafka};
 use crate::link::Moment::{Begin, Commit, CommitAnswer, Recover, Retire, Settle, Stock};
 use crate::link::Weather::{Clear, Deaf, Mute};
-use crate::scenario::Action::{BreakHeld, Hold, Kill, Link, Start};
+use crate::scenario::Action::{BreakHeld, Hold, Kill, Link, Start, StartWith, Stop};
 use crate::scenario::Program::{Ingest, Processor};
 use crate::scenario::{Scenario, Target};
 
@@ -32,8 +32,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("die-before-retire", "kill -9 when events are published and their outbox row stands", Target::Processor, &[
         (0, Hold(Retire)), (0, Kill(Processor(0))), (1_000, Start(Processor(0))),
     ]),
-    scenario("die-charged", "kill -9 when charges are answered and not settled", Target::Processor, &[
-        (0, Hold(Settle)), (0, Kill(Processor(0))), (1_000, Start(Processor(0))),
+    scenario("die-charged", "kill -9 when slow charges are answered and not settled", Target::Processor, &[
+        (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PAYMENT_LATENCY", "500ms")])),
+        (5_000, Hold(Settle)), (5_000, Kill(Processor(0))), (6_000, Start(Processor(0))),
     ]),
     scenario("commit-answer-lost", "the answers to three COMMITs are lost, the processor lives", Target::Processor, &[
         (0, Hold(CommitAnswer)), (100, BreakHeld), (1_000, Hold(CommitAnswer)), (1_100, BreakHeld),

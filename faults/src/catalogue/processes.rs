@@ -2,9 +2,10 @@
 
 use super::scenario;
 use crate::expect::Expect;
-use crate::link::Moment::{Begin, CommitAnswer};
+use crate::link::Moment::{Begin, CommitAnswer, Dedupe};
 use crate::scenario::Action::{
-    Freeze, Hold, Kill, KillLoad, LetGo, Migrate, Start, StartLoad, StartWith, Stop, StopLoad, Thaw,
+    Freeze, Hold, Kill, KillLoad, LetGo, Migrate, Start, StartLoad, StartWith, Stop, StopLoad,
+    Thaw, Wait,
 };
 use crate::scenario::Program::{Ingest, Notifier, Processor};
 use crate::scenario::{Action, Scenario, Target};
@@ -37,12 +38,15 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("processor-zombie", "SIGSTOP one of two past its session, then SIGCONT", Target::Processor, &[
         (0, ONE), (4_000, Freeze(Processor(0))), (24_000, Thaw(Processor(0))), (29_000, Stop(Processor(1))),
     ]).expecting(&[Expect::Counted(Processor(0), "fenced_total")]),
-    // The first stands at the begin of a large batch, the second has taken the
-    // partitions and committed a small one: the first may not write its own.
+    // The first stands at the begin of a large batch; the second has taken the
+    // partitions and stops when it has committed one of the same records: the first
+    // may not write its own.
     scenario("two-owners", "two processors both believe that they own the partitions", Target::Processor, &[
         (0, Stop(Processor(0))), (100, StartWith(Processor(0), &[("PROCESSOR_COMMIT_INTERVAL", "1s")])),
-        (5_000, Hold(Begin)), (5_000, Freeze(Processor(0))), (5_100, StartWith(Processor(1), &[("PROCESSOR_BATCH_MAX", "10")])),
-        (11_000, Hold(CommitAnswer)), (11_000, Thaw(Processor(0))), (11_000, LetGo), (20_000, Stop(Processor(1))),
+        (5_000, Hold(Begin)), (5_000, Freeze(Processor(0))), (5_100, StartWith(Processor(1), &[("PROCESSOR_BATCH_MAX", "1")])),
+        (11_000, Hold(Dedupe)), (11_000, LetGo), (11_000, Hold(CommitAnswer)), (11_000, Freeze(Processor(1))),
+        (11_000, Thaw(Processor(0))), (11_000, LetGo), (11_000, Wait(2_000)), (11_000, Thaw(Processor(1))),
+        (20_000, Stop(Processor(1))),
     ]).expecting(&[Expect::Counted(Processor(0), "fenced_total")]),
     scenario("processor-crash-loop", "kill -9 the only processor five times, 1 s apart", Target::Processor, &[
         (0, Kill(Processor(0))), (200, Start(Processor(0))), (1_200, Kill(Processor(0))), (1_400, Start(Processor(0))),

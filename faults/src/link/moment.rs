@@ -13,6 +13,8 @@ pub(crate) enum Moment {
     Recover,
     /// Records are polled and decoded, the transaction is to begin.
     Begin,
+    /// The fence is passed, records are to be noted.
+    Dedupe,
     /// Inside the transaction, all tables but stock are written.
     Stock,
     /// Everything is written, COMMIT is to be sent.
@@ -33,6 +35,7 @@ impl Moment {
                 "select \"offset\", key, value, headers::text, code, message from dead_letters"
             }
             Self::Begin => "BEGIN",
+            Self::Dedupe => "insert into processed_events",
             Self::Stock => "update stock",
             Self::Commit | Self::CommitAnswer => "COMMIT",
             Self::Settle => "update orders o",
