@@ -1,5 +1,7 @@
 //! Why an audit cannot judge.
 
+use std::fmt;
+
 /// Something that is needed for a verdict is missing: never a clean result.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CannotJudge {
@@ -13,6 +15,14 @@ impl CannotJudge {
         Self { missing: vec![missing.into()] }
     }
 }
+
+impl fmt::Display for CannotJudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.missing.join("; "))
+    }
+}
+
+impl std::error::Error for CannotJudge {}
 
 impl From<sqlx::Error> for CannotJudge {
     fn from(error: sqlx::Error) -> Self {

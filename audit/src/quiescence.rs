@@ -13,7 +13,6 @@ use crate::progress::tell;
 use crate::read::log::Log;
 use crate::read::{snapshot, tables};
 
-const TOPICS: [Topic; 4] = [Topic::Orders, Topic::Stock, Topic::Events, Topic::DeadLetters];
 const INTERVAL: Duration = Duration::from_millis(250);
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -79,7 +78,7 @@ async fn unrest(
 
 async fn extents(log: &Log) -> Result<Vec<Extent>, CannotJudge> {
     let log = log.clone();
-    tokio::task::spawn_blocking(move || log.extents(&TOPICS))
+    tokio::task::spawn_blocking(move || log.extents(&Topic::ALL))
         .await
         .map_err(|error| CannotJudge::because(format!("asking Kafka failed: {error}")))?
 }

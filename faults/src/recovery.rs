@@ -45,13 +45,18 @@ impl Recovery {
             Some(after) => wrong.push(format!("recovered after {after:.1} s, above {max:.1} s")),
             None => wrong.push(format!("has not recovered within {PATIENCE:?}")),
         }
-        let wanted = THROUGHPUT_MIN * f64::from(rate);
+        let wanted = wanted(rate);
         if self.throughput < wanted {
             let got = self.throughput;
             wrong.push(format!("works off {got:.0} records/s afterwards, below {wanted:.0}"));
         }
         wrong
     }
+}
+
+/// Records a second that must be worked off under this load.
+fn wanted(rate: u32) -> f64 {
+    THROUGHPUT_MIN * f64::from(rate)
 }
 
 /// Waits for the recovery: little lag, and then the throughput. A small lag alone
@@ -68,7 +73,7 @@ pub(crate) async fn recover(world: &World, rate: u32) -> Recovery {
         let after = healed.elapsed();
         let throughput = measure(world).await;
         recovery.throughput = recovery.throughput.max(throughput);
-        if throughput >= THROUGHPUT_MIN * f64::from(rate) {
+        if throughput >= wanted(rate) {
             recovery.after_s = Some(after.as_secs_f64());
         }
     }

@@ -161,26 +161,32 @@ impl Drop for Place {
     }
 }
 
+/// What all connections of a worker share.
+struct Serving {
+    worker: Worker,
+    /// No more connections come: each answer is a connection's last one.
+    draining: CancellationToken,
+}
+
 /// Serves connections until no more come, then lets requests finish.
 pub async fn serve(worker: Worker, mut connections: mpsc::Receiver<Connection>) {
-    let worker = Arc::new(worker);
     let acks = Arc::clone(&worker.acks);
     let drain_timeout = worker.limits.drain_timeout;
+    let serving = Arc::new(Serving { worker, draining: CancellationToken::new() });
     let served = async {
-        let (tracker, draining) = (TaskTracker::new(), CancellationToken::new());
+        let tracker = TaskTracker::new();
         while let Some(connection) = connections.recv().await {
-            let worker = Arc::clone(&worker);
-            let draining = draining.clone();
+            let serving = Arc::clone(&serving);
             tracker.spawn(async move {
                 let Connection { stream, place } = connection;
-                if let Err(error) = serve_connection(worker, stream, draining).await {
+                if let Err(error) = serve_connection(&serving, stream).await {
                     tracing::debug!(error = format!("{error:#}"), "connection ended");
                 }
                 drop(place);
             });
         }
         tracker.close();
-        draining.cancel();
+        serving.draining.cancel();
         if tokio::time::timeout(drain_timeout, tracker.wait()).await.is_err() {
             tracing::warn!(connections = tracker.len(), "drain deadline passed, closing");
         }
@@ -191,31 +197,23 @@ pub async fn serve(worker: Worker, mut connections: mpsc::Receiver<Connection>) 
     }
 }
 
-async fn serve_connection(
-    worker: Arc<Worker>,
-    stream: std::net::TcpStream,
-    draining: CancellationToken,
-) -> anyhow::Result<()> {
+async fn serve_connection(serving: &Serving, stream: std::net::TcpStream) -> anyhow::Result<()> {
+    let Serving { worker, draining } = serving;
     // Small answers must not wait for the client's delayed acknowledgement.
     stream.set_nodelay(true)?;
     set_tcp_user_timeout(&stream, UNREAD_MILLIS_MAX)?;
     let stream = TokioIo::new(TcpStream::from_std(stream)?);
-    let idle_timeout = worker.limits.idle_timeout;
-    let last = draining.clone();
-    let service = service_fn(move |request| {
-        let (worker, last) = (Arc::clone(&worker), last.clone());
-        async move {
-            let mut reply = routes::answer(&worker, request).await;
-            if last.is_cancelled() {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(reply)
+    let service = service_fn(move |request| async move {
+        let mut reply = routes::answer(worker, request).await;
+        if draining.is_cancelled() {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        Ok::<_, Infallible>(reply)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // Starts again after each answer, so it bounds idle connections too.
-        .header_read_timeout(idle_timeout)
+        .header_read_timeout(worker.limits.idle_timeout)
         .max_buf_size(BUFFER_BYTES_MAX)
         // Answers are small: one copy costs less than a gathered write.
         .writev(false)

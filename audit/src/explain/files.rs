@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use contract::OrderId;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -22,8 +21,7 @@ pub(super) fn receipts(
 ) -> anyhow::Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for file in files {
-        let found = receipts::of_order(file, order_id);
-        for receipt in found.map_err(|why| anyhow::anyhow!(why.missing.join("; ")))? {
+        for receipt in receipts::of_order(file, order_id)? {
             let (place, body) = (receipt.place, Uuid::from_bytes(receipt.body).simple());
             let Place { partition, offset, .. } = place;
             facts.push(Fact {
@@ -46,7 +44,7 @@ struct Told {
 }
 
 pub(super) fn notifications(files: &[PathBuf], order_id: Uuid) -> anyhow::Result<Vec<Fact>> {
-    let (mut facts, key) = (Vec::new(), OrderId(order_id).to_string());
+    let (mut facts, key) = (Vec::new(), order_id.to_string());
     for path in files {
         let unreadable = || format!("notifications {} cannot be read", path.display());
         let file = File::open(path).with_context(unreadable)?;

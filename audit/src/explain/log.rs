@@ -77,15 +77,18 @@ impl Search {
         // Nearly always it lies behind the order, in the same partition.
         let others = (0..self.partitions(topic)?).filter(|other| *other != partition);
         for place in std::iter::once(partition).chain(others) {
+            // What a shorter window showed is not read again.
+            let mut to = i64::MAX;
             for before in REQUESTS_BEFORE_MS {
                 let begin = life.changed_ms.saturating_sub(before).max(0);
                 let least = if place == partition { from + 1 } else { 0 };
                 let begin = self.offset_at(topic, place, begin)?.max(least);
-                let (to, enough) = (i64::MAX, Enough::One);
+                let enough = Enough::One;
                 let stretch = Stretch { partition: place, from: begin, to, to_ms, enough };
                 if self.read(topic, &stretch)? > 0 {
                     return Ok(());
                 }
+                to = begin;
             }
         }
         Ok(())

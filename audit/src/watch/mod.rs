@@ -200,5 +200,5 @@ fn not_open() -> Trouble {
 }
 
 fn again(why: &CannotJudge) -> Trouble {
-    Trouble::Again(why.missing.join("; "))
+    Trouble::Again(why.to_string())
 }

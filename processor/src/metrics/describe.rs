@@ -37,3 +37,33 @@ pub fn describe() {
     describe_histogram!("commit_duration_seconds", Unit::Seconds, "From begin to commit");
     describe_histogram!("payment_duration_seconds", Unit::Seconds, "From question to answer");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use crate::metrics::{PaymentMetrics, PollMetrics, WorkerMetrics};
+
+    #[test]
+    fn every_metric_is_described() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            super::describe();
+            let worker = WorkerMetrics::new(0);
+            worker.batch.record(1);
+            worker.commit.record(1);
+            PaymentMetrics::new().answered(std::time::Duration::ZERO);
+            PollMetrics::new();
+        });
+        let page = recorder.handle().render();
+        let named = |mark: &str| -> BTreeSet<&str> {
+            let marked = page.lines().filter_map(|line| line.strip_prefix(mark));
+            marked.filter_map(|line| line.split(' ').next()).collect()
+        };
+        let shown = named("# TYPE ");
+        assert!(shown.len() > 15, "{shown:?}");
+        assert_eq!(shown.difference(&named("# HELP ")).count(), 0, "{page}");
+    }
+}

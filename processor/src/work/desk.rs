@@ -96,9 +96,9 @@ impl Desk {
         }
         let events =
             applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
-        for (lane, parcel) in events.chain(dead_parcels(batch.dead)) {
-            let advanced = batch.advances.contains_key(&lane);
-            if let Some(owned) = self.lanes.get_mut(&lane).filter(|_| advanced) {
+        let parcels = events.chain(dead_parcels(batch.dead));
+        for (lane, parcel) in parcels.filter(|(lane, _)| batch.advances.contains_key(lane)) {
+            if let Some(owned) = self.lanes.get_mut(&lane) {
                 owned.publisher.publish(parcel);
             }
         }

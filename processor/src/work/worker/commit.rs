@@ -186,7 +186,8 @@ impl Worker {
         self.cashier.ask(questions);
     }
 
-    /// After a fence, or a look that found one lost: finds out which lanes have another owner and lets them go.
+    /// After a fence, or a look that found one lost: finds out which lanes have
+    /// another owner and lets them go.
     pub(super) async fn drop_lost_lanes(&mut self) -> anyhow::Result<()> {
         self.metrics.fenced.increment(1);
         let held: Vec<_> =
