@@ -10,6 +10,8 @@ use stack::usage::Usage;
 pub(crate) const SERVICES: [&str; 3] = ["ingest", "processor", "notifier"];
 /// The audit that looks on.
 pub(crate) const WATCH: &str = "audit";
+/// What the notifier told, among the logs.
+pub(crate) const TOLD: &str = "notifications.jsonl";
 /// Where its admin port usually is.
 const WATCH_PORT: u16 = 9083;
 
@@ -82,7 +84,7 @@ fn arguments(name: &str, logs: &Path) -> Vec<String> {
         "processor" => vec!["run".to_owned()],
         WATCH => vec!["--watch".to_owned()],
         "notifier" => {
-            let told = logs.join("notifications.jsonl");
+            let told = logs.join(TOLD);
             vec!["--sink".to_owned(), format!("file:{}", told.display())]
         }
         _ => Vec::new(),

@@ -13,7 +13,7 @@ use stack::{Progress, Server, Stack};
 use tokio::process::Command;
 
 use crate::args::Args;
-use crate::processes::{SERVICES, Services, WATCH};
+use crate::processes::{SERVICES, Services, TOLD, WATCH};
 use crate::report::{Cost, Report};
 use crate::{farewell, tables, watch};
 
@@ -115,7 +115,8 @@ impl Files {
             load: folder.join("load.json"),
             audit: folder.join("audit.json"),
         };
-        for old in [&files.warmup_receipts, &files.receipts, &files.load, &files.audit] {
+        let told = files.logs.join(TOLD);
+        for old in [&files.warmup_receipts, &files.receipts, &files.load, &files.audit, &told] {
             // A result of an earlier run must not pass for one of this.
             let _missing = std::fs::remove_file(old);
         }

@@ -1,7 +1,7 @@
 //! Our own programs: started, signalled, stopped, by name.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -28,6 +28,8 @@ impl Squad {
         logs: PathBuf,
         env: Vec<(String, String)>,
     ) -> Self {
+        // The notifier appends, and nobody asks for what it told in another world.
+        let _missing = std::fs::remove_file(told(&logs));
         Self { folder, replaced, logs, env, running: BTreeMap::new() }
     }
 
@@ -49,7 +51,7 @@ impl Squad {
         if name == "processor" {
             set(&mut env, "PROCESSOR_ADMIN_LISTEN", format!("127.0.0.1:{}", free_port(0)?));
         }
-        let told = format!("file:{}", folder.join("notifications.jsonl").display());
+        let told = format!("file:{}", told(&self.logs).display());
         let args: &[&str] = match program {
             Program::Processor(_) => &["run"],
             Program::Notifier => &["--sink", &told],
@@ -147,6 +149,11 @@ impl Squad {
         }
         outcome
     }
+}
+
+/// The file of notifications.
+fn told(logs: &Path) -> PathBuf {
+    logs.join(format!("{:?}", Program::Notifier)).join("notifications.jsonl")
 }
 
 fn name_of(program: Program) -> &'static str {
