@@ -13,9 +13,6 @@ use service::health::Health;
 use service::{shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Not 1: that would be a finding.
 const COULD_NOT_JUDGE: u8 = 2;
 

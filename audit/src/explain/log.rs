@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use service::args::KafkaArgs;
 use uuid::Uuid;
 
@@ -24,12 +24,9 @@ const BEFORE_MS: i64 = 1_000;
 const REQUESTS_BEFORE_MS: [i64; 4] = [1_000, 30_000, 600_000, i64::MAX / 4];
 
 pub(super) fn facts(kafka: &KafkaArgs, order_id: Uuid, life: &Life) -> anyhow::Result<Vec<Fact>> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("group.id", "audit-explain")
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed")
-        // What lies behind the place that is looked at is mostly not wanted.
+    // The group is never joined. What lies behind the place that is looked at is
+    // mostly not wanted.
+    let consumer: BaseConsumer = service::kafka::consumer(&kafka.brokers, "audit-explain", "audit")
         .set("queued.min.messages", "5000")
         .create()
         .context("cannot make a Kafka consumer")?;
