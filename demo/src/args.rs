@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use service::args::duration;
+use service::args::{duration, rate, share};
 
 /// A longer warm-up changes nothing: the broker's machine code is compiled by then.
 const WARMUP_MAX: Duration = Duration::from_secs(30);
@@ -20,8 +20,8 @@ const WARMUP_MAX: Duration = Duration::from_secs(30);
 )]
 pub(crate) struct Args {
     /// Orders per second
-    #[arg(long, env = "DEMO_RATE", default_value = "1000")]
-    pub(crate) rate: String,
+    #[arg(long, env = "DEMO_RATE", value_parser = rate, default_value = "1000")]
+    pub(crate) rate: f64,
     /// How long orders come in
     #[arg(long, env = "DEMO_DURATION", value_parser = duration, default_value = "60s")]
     pub(crate) duration: Duration,
@@ -33,11 +33,11 @@ pub(crate) struct Args {
     #[arg(long, env = "DEMO_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
     /// Share of orders sent twice under one Idempotency-Key
-    #[arg(long, env = "DEMO_DUPLICATES", default_value = "1%")]
-    pub(crate) duplicates: String,
+    #[arg(long, env = "DEMO_DUPLICATES", value_parser = share, default_value = "1%")]
+    pub(crate) duplicates: f64,
     /// Share of orders cancelled after they were accepted
-    #[arg(long, env = "DEMO_CANCELS", default_value = "1%")]
-    pub(crate) cancels: String,
+    #[arg(long, env = "DEMO_CANCELS", value_parser = share, default_value = "1%")]
+    pub(crate) cancels: f64,
     /// Pieces of every product to begin with
     #[arg(long, env = "DEMO_STOCK", default_value_t = 10_000_000)]
     pub(crate) stock: u32,
@@ -71,5 +71,14 @@ mod tests {
         assert_eq!(warmup("demo --duration 1h"), 30);
         assert_eq!(warmup("demo --warmup 0s"), 0);
         assert_eq!(warmup("demo --duration 5s --warmup 1m"), 60);
+    }
+
+    #[test]
+    fn what_no_load_can_be_driven_with_is_refused() {
+        let parsed = |line: &str| Args::try_parse_from(line.split(' '));
+        assert!(parsed("demo --rate 2.5k --cancels 0.5%").is_ok());
+        for line in ["demo --rate 0", "demo --rate many", "demo --cancels 120%"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
     }
 }

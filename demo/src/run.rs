@@ -171,9 +171,11 @@ impl Load<'_> {
         let args = self.args;
         let mut command = Command::new(self.folder.join("loadgen"));
         command
-            .args(["--rate", &args.rate, "--duration", &format!("{}ms", duration.as_millis())])
+            .args(["--rate", &args.rate.to_string()])
+            .args(["--duration", &format!("{}ms", duration.as_millis())])
             .args(["--seed", &args.seed.to_string(), "--stock", &args.stock.to_string()])
-            .args(["--duplicates", &args.duplicates, "--cancels", &args.cancels])
+            .args(["--duplicates", &args.duplicates.to_string()])
+            .args(["--cancels", &args.cancels.to_string()])
             .arg("--receipts")
             .arg(receipts)
             .envs(self.services.env.iter().cloned())

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use service::args::{KafkaArgs, duration};
+use service::args::{KafkaArgs, duration, rate};
 
 use crate::config::{Config, Http, Mode, fresh_run_name};
 use crate::order_mix::{Mix, Share};
 use crate::progress::Progress;
-use crate::schedule::{Arrivals, Extent, parse_rate};
+use crate::schedule::{Arrivals, Extent};
 use crate::slo::Slo;
 
 const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ Exit codes:
 #[command(version, before_help = EXAMPLES, after_help = NOTES, max_term_width = 100)]
 pub struct Args {
     /// Requests per second, such as 1000, 5k or 2.5k/s [default: 1000; with --direct: as fast as possible]
-    #[arg(long, env = "LOADGEN_RATE", value_parser = parse_rate)]
+    #[arg(long, env = "LOADGEN_RATE", value_parser = rate)]
     pub rate: Option<f64>,
     /// How long, such as 30s or 5m [default: 60s]
     #[arg(long, env = "LOADGEN_DURATION", value_parser = duration, conflicts_with = "orders")]

@@ -11,14 +11,7 @@ impl Share {
     /// # Errors
     /// The text is no number between 0 and 1 (or 0% and 100%).
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (number, scale) = match text.trim().strip_suffix('%') {
-            Some(percent) => (percent.trim(), 100.0),
-            None => (text.trim(), 1.0),
-        };
-        match number.parse::<f64>().map(|number| number / scale) {
-            Ok(share) if (0.0..=1.0).contains(&share) => Ok(Self(share)),
-            _ => Err("write a share as 1% or 0.01, from 0 to 1".to_owned()),
-        }
+        service::args::share(text).map(Self)
     }
 
     /// As a number from 0 to 1.

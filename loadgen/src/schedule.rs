@@ -101,22 +101,6 @@ impl Iterator for Slots {
     }
 }
 
-/// Reads a rate: `1000`, `5k`, `2.5k/s`.
-///
-/// # Errors
-/// The text is no positive rate.
-pub fn parse_rate(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches("/s");
-    let (number, scale) = match number.strip_suffix(['k', 'K']) {
-        Some(thousands) => (thousands, 1000.0),
-        None => (number, 1.0),
-    };
-    match number.parse::<f64>().map(|number| number * scale) {
-        Ok(rate) if rate > 0.0 && rate <= 10_000_000.0 => Ok(rate),
-        _ => Err("write a rate per second as 1000, 5k or 2.5k/s, above 0".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,17 +149,6 @@ mod tests {
                 (0..3).flat_map(|lane| schedule.slots().skip(lane).step_by(3)).collect();
             split.sort_by_key(|slot| slot.n);
             assert_eq!(split, schedule.slots().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn rates_are_read_with_their_usual_suffixes() {
-        assert_eq!(parse_rate("1000"), Ok(1000.0));
-        assert_eq!(parse_rate("5k"), Ok(5000.0));
-        assert_eq!(parse_rate("2.5k/s"), Ok(2500.0));
-        assert_eq!(parse_rate("10/s"), Ok(10.0));
-        for bad in ["", "0", "-1", "k", "fast", "inf", "NaN", "1000/m"] {
-            assert!(parse_rate(bad).is_err(), "{bad}");
         }
     }
 }

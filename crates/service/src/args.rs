@@ -66,6 +66,37 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; write a number with a unit, such as 250ms, 30s or 5m"))
 }
 
+/// A rate per second such as `1000`, `5k` or `2.5k/s`, for clap.
+///
+/// # Errors
+/// The text is no positive rate.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches("/s");
+    let (number, scale) = match number.strip_suffix(['k', 'K']) {
+        Some(thousands) => (thousands, 1000.0),
+        None => (number, 1.0),
+    };
+    match number.parse::<f64>().map(|number| number * scale) {
+        Ok(rate) if rate > 0.0 && rate <= 10_000_000.0 => Ok(rate),
+        _ => Err("write a rate per second as 1000, 5k or 2.5k/s, above 0".to_owned()),
+    }
+}
+
+/// A share such as `1%`, `0.5%` or `0.01`, for clap.
+///
+/// # Errors
+/// The text is no number between 0 and 1 (or 0% and 100%).
+pub fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(percent) => (percent.trim(), 100.0),
+        None => (text.trim(), 1.0),
+    };
+    match number.parse::<f64>().map(|number| number / scale) {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("write a share as 1% or 0.01, from 0 to 1".to_owned()),
+    }
+}
+
 /// The URL without its password, for logs and messages.
 pub fn without_password(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
@@ -85,5 +116,16 @@ mod tests {
     fn a_password_never_shows() {
         assert_eq!(without_password("postgres://u:p@ss@h:1/d"), "postgres://u@h:1/d");
         assert_eq!(without_password("postgres://h/d"), "postgres://h/d");
+    }
+
+    #[test]
+    fn rates_are_read_with_their_usual_suffixes() {
+        assert_eq!(rate("1000"), Ok(1000.0));
+        assert_eq!(rate("5k"), Ok(5000.0));
+        assert_eq!(rate("2.5k/s"), Ok(2500.0));
+        assert_eq!(rate("10/s"), Ok(10.0));
+        for bad in ["", "0", "-1", "k", "fast", "inf", "NaN", "1000/m"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
     }
 }
