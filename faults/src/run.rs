@@ -1,6 +1,7 @@
 //! Runs scenarios one after another on one stack. After one that was not clean
 //! the next begins with a fresh stack: its books must not be blamed twice.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use crate::play;
 use crate::report::{Outcome, Report, tell};
 use crate::scenario::{Scenario, combination};
 use crate::squad::Replaced;
-use crate::world::World;
+use crate::world::{self, World};
 
 /// Exit code of a run that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
@@ -96,6 +97,14 @@ fn random_round(chance: &mut fastrand::Rng) -> Round {
     (names.join(" + "), parts)
 }
 
+/// Puts what the programs of a world that has ended had to say beside the results
+/// of its last round: the next world writes its own.
+fn keep_logs(files: &Path) -> Result<()> {
+    let (logs, kept) = (files.with_file_name(world::LOGS), files.join(world::LOGS));
+    let _missing = std::fs::remove_dir_all(&kept);
+    std::fs::rename(&logs, &kept).with_context(|| format!("cannot keep {}", logs.display()))
+}
+
 /// Plays rounds on one stack while they are clean.
 pub(crate) struct Player {
     rate: u32,
@@ -138,6 +147,9 @@ impl Player {
         } else {
             // What is wrong with it was said already.
             let _outcome = world.end().await;
+        }
+        if !outcome.is_clean() {
+            keep_logs(&files)?;
         }
         Ok(outcome)
     }

@@ -14,6 +14,8 @@ use crate::needs::{Needs, SmallDisk};
 use crate::scenario::Program;
 use crate::squad::{Replaced, Squad};
 
+/// The folder of what the programs say, beside those of the rounds.
+pub(crate) const LOGS: &str = "logs";
 /// Programs that the harness runs.
 const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
 
@@ -53,7 +55,7 @@ impl World {
         let kafka = Kafka::new(stack.brokers(), &value("ORDERS_TOPIC")?, &value("STOCK_TOPIC")?)?;
         let ingest = value("INGEST_URL")?;
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
-        let logs = stack.dir().join("faults/logs");
+        let logs = stack.dir().join("faults").join(LOGS);
         let squad = Squad::new(folder.clone(), replaced, logs, env);
         let (held, receipts) = (Vec::new(), Vec::new());
         let mut world =
