@@ -6,7 +6,7 @@
 //! revocation cannot deadlock and cannot be too late.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -36,13 +36,13 @@ pub(super) enum Change {
 pub(super) struct Assignment {
     runtime: Handle,
     database: Database,
-    claims: Mutex<Claims>,
+    claims: Arc<Mutex<Claims>>,
     changes: Mutex<VecDeque<Change>>,
 }
 
 impl Assignment {
-    pub(super) fn new(runtime: Handle, database: Database, claims: Claims) -> Self {
-        Self { runtime, database, claims: Mutex::new(claims), changes: Mutex::default() }
+    pub(super) fn new(runtime: Handle, database: Database, claims: Arc<Mutex<Claims>>) -> Self {
+        Self { runtime, database, claims, changes: Mutex::default() }
     }
 
     /// The oldest change that nobody has taken.

@@ -3,6 +3,7 @@
 //! stash, a full stash pauses the partition, and polling goes on.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -39,6 +40,7 @@ const HINT_INTERVAL: Duration = Duration::from_secs(1);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the poll loop needs.
+#[derive(Clone)]
 pub struct PollConfig {
     /// Kafka.
     pub brokers: String,
@@ -53,12 +55,17 @@ pub struct PollConfig {
 /// The loop.
 pub struct PollLoop {
     consumer: BaseConsumer<Assignment>,
+    /// Joins the group, now and when the consumer has lost its brokers for good.
+    join: Box<dyn Fn() -> anyhow::Result<BaseConsumer<Assignment>> + Send>,
+    brokers: String,
     topics: Topics,
     workers: Vec<WorkQueue>,
     lanes: HashMap<LaneId, LaneFeed, FixedState>,
     metrics: PollMetrics,
     health: Health,
     hinted_at: Instant,
+    /// Since when Kafka does not answer, or was last asked by another client.
+    away_at: Option<Instant>,
 }
 
 struct LaneFeed {
@@ -84,25 +91,23 @@ impl PollLoop {
         workers: Vec<WorkQueue>,
     ) -> anyhow::Result<Self> {
         config.health.fail("kafka", "not reached yet");
-        let context = Assignment::new(tokio::runtime::Handle::current(), database, claims);
-        let mut settings =
-            service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);
-        // We always say where to read; a place that is gone must stop us, not
-        // move us.
-        settings.set("auto.offset.reset", "error");
-        let consumer: BaseConsumer<Assignment> =
-            settings.create_with_context(context).context("cannot make a Kafka consumer")?;
-        consumer
-            .subscribe(&[&config.topics.orders, &config.topics.stock])
-            .context("cannot subscribe to the input topics")?;
+        let (runtime, claims) = (tokio::runtime::Handle::current(), Arc::new(Mutex::new(claims)));
+        let of_join = config.clone();
+        let join = move || {
+            let context = Assignment::new(runtime.clone(), database.clone(), claims.clone());
+            join(&of_join, context)
+        };
         Ok(Self {
-            consumer,
+            consumer: join()?,
+            join: Box::new(join),
+            brokers: config.brokers.clone(),
             topics: config.topics.clone(),
             workers,
             lanes: HashMap::default(),
             metrics: PollMetrics::new(),
             health: config.health.clone(),
             hinted_at: Instant::now(),
+            away_at: None,
         })
     }
 
@@ -123,7 +128,7 @@ impl PollLoop {
             self.feed_workers();
             self.pause_and_resume()?;
             self.hint(false);
-            self.look_for_kafka();
+            self.look_for_kafka()?;
             self.look_for_lost_lanes()?;
             self.look_for_standstill()?;
         }
@@ -340,6 +345,19 @@ impl PollLoop {
         list.add_partition(lane.topic(&self.topics), lane.partition);
         list
     }
+}
+
+fn join(config: &PollConfig, context: Assignment) -> anyhow::Result<BaseConsumer<Assignment>> {
+    let mut settings =
+        service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);
+    // We always say where to read; a place that is gone must stop us, not move us.
+    settings.set("auto.offset.reset", "error");
+    let consumer: BaseConsumer<Assignment> =
+        settings.create_with_context(context).context("cannot make a Kafka consumer")?;
+    consumer
+        .subscribe(&[&config.topics.orders, &config.topics.stock])
+        .context("cannot subscribe to the input topics")?;
+    Ok(consumer)
 }
 
 /// A lane stays with one worker, so its records keep their order.
