@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn what_no_load_can_be_driven_with_is_refused() {
         let parsed = |line: &str| Args::try_parse_from(line.split(' '));
-        assert!(parsed("demo --rate 2.5k --cancels 0.5%").is_ok());
+        let good = parsed("demo --rate 2.5k --cancels 0.5%").unwrap();
+        assert_eq!((good.rate, good.cancels), (2500.0, 0.005));
         for line in ["demo --rate 0", "demo --rate many", "demo --cancels 120%"] {
             assert!(parsed(line).is_err(), "{line}");
         }

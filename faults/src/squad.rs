@@ -43,7 +43,7 @@ impl Squad {
         if self.running.contains_key(&program) {
             return Ok(());
         }
-        let (name, folder) = (name_of(program), self.logs.join(format!("{program:?}")));
+        let (name, folder) = (name_of(program), logs_of(&self.logs, program));
         let mut env = self.env.clone();
         for (variable, value) in settings {
             set(&mut env, variable, value);
@@ -151,9 +151,14 @@ impl Squad {
     }
 }
 
+/// The folder of what a program says.
+fn logs_of(logs: &Path, program: Program) -> PathBuf {
+    logs.join(format!("{program:?}"))
+}
+
 /// The file of notifications.
 fn told(logs: &Path) -> PathBuf {
-    logs.join(format!("{:?}", Program::Notifier)).join("notifications.jsonl")
+    logs_of(logs, Program::Notifier).join("notifications.jsonl")
 }
 
 fn name_of(program: Program) -> &'static str {

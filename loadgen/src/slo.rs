@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use service::args::share;
 
 use crate::latency::Latency;
-use crate::order_mix::Share;
 
 /// What an objective bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +95,7 @@ fn parse_rule(text: &str) -> Option<Rule> {
     let (left, bound) = text.split_once('<')?;
     let (left, bound) = (left.trim(), bound.trim());
     if left == "errors" {
-        return Share::parse(bound).ok().map(|share| Rule::Errors { below: share.as_f64() });
+        return share(bound).ok().map(|below| Rule::Errors { below });
     }
     let (subject, quantile) = left.split_once('.')?;
     let subject = match subject {

@@ -78,7 +78,7 @@ pub async fn run(
         health: admin.health.clone(),
     };
     let claims = Claims::new(database.clone(), owner, admin.health.clone(), quit.clone());
-    let poll_loop = PollLoop::new(&config, database, claims, queues)?;
+    let poll_loop = PollLoop::new(config, database, claims, queues)?;
     let (poll_stop, poll_drained) = (quit.clone(), drained.clone());
     let polling = on_thread("poll".into(), move || poll_loop.run(&poll_stop, &poll_drained));
     let retention =

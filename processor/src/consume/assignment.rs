@@ -41,8 +41,19 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    pub(super) fn new(runtime: Handle, database: Database, claims: Arc<Mutex<Claims>>) -> Self {
+    pub(super) fn new(runtime: Handle, database: Database, claims: Claims) -> Self {
+        let claims = Arc::new(Mutex::new(claims));
         Self { runtime, database, claims, changes: Mutex::default() }
+    }
+
+    /// For a consumer in place of the one that has this: the same claims, no changes.
+    pub(super) fn renewed(&self) -> Self {
+        Self {
+            runtime: self.runtime.clone(),
+            database: self.database.clone(),
+            claims: self.claims.clone(),
+            changes: Mutex::default(),
+        }
     }
 
     /// The oldest change that nobody has taken.

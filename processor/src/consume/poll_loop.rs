@@ -3,7 +3,6 @@
 //! stash, a full stash pauses the partition, and polling goes on.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -40,7 +39,6 @@ const HINT_INTERVAL: Duration = Duration::from_secs(1);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the poll loop needs.
-#[derive(Clone)]
 pub struct PollConfig {
     /// Kafka.
     pub brokers: String,
@@ -55,14 +53,10 @@ pub struct PollConfig {
 /// The loop.
 pub struct PollLoop {
     consumer: BaseConsumer<Assignment>,
-    /// Joins the group, now and when the consumer has lost its brokers for good.
-    join: Box<dyn Fn() -> anyhow::Result<BaseConsumer<Assignment>> + Send>,
-    brokers: String,
-    topics: Topics,
+    config: PollConfig,
     workers: Vec<WorkQueue>,
     lanes: HashMap<LaneId, LaneFeed, FixedState>,
     metrics: PollMetrics,
-    health: Health,
     hinted_at: Instant,
     /// Since when Kafka does not answer, or was last asked by another client.
     away_at: Option<Instant>,
@@ -85,27 +79,19 @@ impl PollLoop {
     /// # Errors
     /// librdkafka refuses the configuration.
     pub fn new(
-        config: &PollConfig,
+        config: PollConfig,
         database: Database,
         claims: Claims,
         workers: Vec<WorkQueue>,
     ) -> anyhow::Result<Self> {
         config.health.fail("kafka", "not reached yet");
-        let (runtime, claims) = (tokio::runtime::Handle::current(), Arc::new(Mutex::new(claims)));
-        let of_join = config.clone();
-        let join = move || {
-            let context = Assignment::new(runtime.clone(), database.clone(), claims.clone());
-            join(&of_join, context)
-        };
+        let context = Assignment::new(tokio::runtime::Handle::current(), database, claims);
         Ok(Self {
-            consumer: join()?,
-            join: Box::new(join),
-            brokers: config.brokers.clone(),
-            topics: config.topics.clone(),
+            consumer: join(&config, context)?,
+            config,
             workers,
             lanes: HashMap::default(),
             metrics: PollMetrics::new(),
-            health: config.health.clone(),
             hinted_at: Instant::now(),
             away_at: None,
         })
@@ -148,19 +134,19 @@ impl PollLoop {
             let metadata = match self.consumer.fetch_metadata(None, METADATA_TIMEOUT) {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    self.health.fail("kafka", error.to_string());
+                    self.config.health.fail("kafka", error.to_string());
                     tracing::warn!(%error, "cannot reach Kafka, trying again");
                     continue;
                 }
             };
-            for topic in [&self.topics.orders, &self.topics.stock] {
+            for topic in [&self.config.topics.orders, &self.config.topics.stock] {
                 let known = metadata.topics().iter().any(|known| known.name() == topic);
                 ensure!(
                     known,
                     "topic {topic} does not exist; create it (cargo stack up does) and start again"
                 );
             }
-            self.health.pass("kafka");
+            self.config.health.pass("kafka");
             return Ok(());
         }
         Ok(())
@@ -173,7 +159,7 @@ impl PollLoop {
             let polled = match self.consumer.poll(wait) {
                 None => None,
                 Some(Ok(message)) => {
-                    let source = Source::of(message.topic(), &self.topics);
+                    let source = Source::of(message.topic(), &self.config.topics);
                     source.map(|source| {
                         copy(&message, LaneId { source, partition: message.partition() })
                     })
@@ -304,7 +290,7 @@ impl PollLoop {
             let committed = feed.claim.tenure.committed();
             if committed > feed.hinted && committed > 0 {
                 feed.hinted = committed;
-                let topic = lane.topic(&self.topics);
+                let topic = lane.topic(&self.config.topics);
                 let _unique =
                     list.add_partition_offset(topic, lane.partition, Offset::Offset(committed));
             }
@@ -334,7 +320,7 @@ impl PollLoop {
             bail!("{}", self.name_the_gap());
         }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.health.fail("kafka", error.to_string());
+            self.config.health.fail("kafka", error.to_string());
         }
         tracing::warn!(%error, "kafka");
         Ok(())
@@ -342,11 +328,12 @@ impl PollLoop {
 
     fn list(&self, lane: LaneId) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        list.add_partition(lane.topic(&self.topics), lane.partition);
+        list.add_partition(lane.topic(&self.config.topics), lane.partition);
         list
     }
 }
 
+/// Subscribes a new consumer, which joins the group while it is polled.
 fn join(config: &PollConfig, context: Assignment) -> anyhow::Result<BaseConsumer<Assignment>> {
     let mut settings =
         service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);

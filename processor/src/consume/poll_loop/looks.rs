@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::PollLoop;
+use super::{PollLoop, join};
 use crate::consume::watchdog::{Standing, Watchdog};
 
 /// How long a broker that was away may take to show that it is back.
@@ -26,12 +26,12 @@ impl PollLoop {
     /// Whether a broker that was away answers again. librdkafka tells of the loss
     /// only; without records nothing else would tell of the return.
     pub(super) fn look_for_kafka(&mut self) -> anyhow::Result<()> {
-        if !self.health.is_failing("kafka") {
+        if !self.config.health.is_failing("kafka") {
             return Ok(());
         }
-        if self.consumer.fetch_metadata(Some(&self.topics.orders), KAFKA_LOOK).is_ok() {
+        if self.consumer.fetch_metadata(Some(&self.config.topics.orders), KAFKA_LOOK).is_ok() {
             self.away_at = None;
-            self.health.pass("kafka");
+            self.config.health.pass("kafka");
             return Ok(());
         }
         let away_at = self.away_at.get_or_insert_with(Instant::now);
@@ -46,7 +46,7 @@ impl PollLoop {
 
     /// Whether Kafka answers a client that has just begun.
     fn answers_others(&self) -> bool {
-        let client = service::kafka::client(&self.brokers, "ordermill-processor-probe");
+        let client = service::kafka::client(&self.config.brokers, "ordermill-processor-probe");
         let probe: Result<BaseConsumer, _> = client.create();
         let answer = probe.and_then(|probe| probe.fetch_metadata(None, END_LOOK));
         answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
@@ -59,7 +59,8 @@ impl PollLoop {
         tracing::warn!("Kafka answers others and not our consumer: joining the group anew");
         let lanes: Vec<_> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|lane| self.revoked(lane));
-        let forgotten = std::mem::replace(&mut self.consumer, (self.join)()?);
+        let fresh = join(&self.config, self.consumer.context().renewed())?;
+        let forgotten = std::mem::replace(&mut self.consumer, fresh);
         // Closing it may wait for the brokers that it does not have. It has no lanes,
         // and nothing of it is needed.
         std::thread::spawn(move || drop(forgotten));
@@ -71,7 +72,7 @@ impl PollLoop {
     /// out. Nobody works on the lane: the owner by the group's word has to end, for
     /// only joining anew makes it claim again.
     pub(super) fn look_for_lost_lanes(&mut self) -> anyhow::Result<()> {
-        let away = self.health.is_failing("kafka");
+        let away = self.config.health.is_failing("kafka");
         for (lane, feed) in &mut self.lanes {
             if away || !feed.claim.tenure.has_ended() {
                 feed.lost_at = None;
@@ -89,7 +90,7 @@ impl PollLoop {
     /// A lane that stands still is told of; one that gets no records although the
     /// log has some ends the process, for only joining anew makes it fetch again.
     pub(super) fn look_for_standstill(&mut self) -> anyhow::Result<()> {
-        if self.health.is_failing("kafka") {
+        if self.config.health.is_failing("kafka") {
             return Ok(());
         }
         let now = Instant::now();
@@ -104,7 +105,7 @@ impl PollLoop {
                     "lane stands still with records read and not committed"
                 ),
                 Standing::Waiting(still) => {
-                    let topic = lane.topic(&self.topics);
+                    let topic = lane.topic(&self.config.topics);
                     let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
                     let Ok((_, end)) = ends else { continue };
                     ensure!(
@@ -122,7 +123,7 @@ impl PollLoop {
     pub(super) fn name_the_gap(&self) -> String {
         let mut gaps = Vec::new();
         for (lane, feed) in &self.lanes {
-            let topic = lane.topic(&self.topics);
+            let topic = lane.topic(&self.config.topics);
             match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
                 Ok((low, high)) if feed.expected < low || feed.expected > high => {
                     gaps.push(format!(
