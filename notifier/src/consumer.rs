@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use service::backoff::Backoff;
+use service::kafka::has_lost_kafka;
 
 use crate::progress::{Finding, Progress, Start, start};
 
@@ -33,6 +34,15 @@ pub enum Change {
     Failed(KafkaError),
 }
 
+/// Whether a reader is the member of its group that it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Membership {
+    /// The same member.
+    Kept,
+    /// A new one, without partitions yet.
+    Anew,
+}
+
 /// Where a lane reads.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -49,7 +59,7 @@ pub struct Source {
 /// A consumer of one lane.
 pub struct Reader {
     consumer: BaseConsumer<Edge>,
-    topic: String,
+    source: Source,
     changes: Arc<Mutex<Vec<Change>>>,
 }
 
@@ -65,7 +75,7 @@ impl Reader {
     /// # Errors
     /// The client refuses its settings.
     pub fn join(source: Source) -> anyhow::Result<Self> {
-        let (topic, changes) = (source.topic.clone(), Arc::default());
+        let changes = Arc::default();
         let mut config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
         // A lane takes some thousand records at a time and keeps what waits in the log.
         config
@@ -74,11 +84,27 @@ impl Reader {
             // Nobody feels a tenth of a second here, and the broker is spared ninety
             // of a hundred fetches.
             .set("fetch.wait.max.ms", "100");
-        let edge = Edge { source, changes: Arc::clone(&changes) };
+        let edge = Edge { source: source.clone(), changes: Arc::clone(&changes) };
         let consumer: BaseConsumer<Edge> =
             config.create_with_context(edge).context("cannot make a Kafka consumer")?;
-        consumer.subscribe(&[&topic]).with_context(|| format!("cannot subscribe to {topic}"))?;
-        Ok(Self { consumer, topic, changes })
+        let topic = source.topic.as_str();
+        consumer.subscribe(&[topic]).with_context(|| format!("cannot subscribe to {topic}"))?;
+        Ok(Self { consumer, source, changes })
+    }
+
+    /// Joins the group anew when this client has lost Kafka: all partitions are gone
+    /// then. Blocks for some seconds.
+    ///
+    /// # Errors
+    /// The client refuses its settings.
+    pub fn join_anew_if_lost(&mut self) -> anyhow::Result<Membership> {
+        if !has_lost_kafka(self.consumer.client(), &self.source.brokers) {
+            return Ok(Membership::Kept);
+        }
+        let lost = std::mem::replace(self, Self::join(self.source.clone())?);
+        // Closing it may wait for the brokers that it does not have.
+        std::thread::spawn(move || drop(lost));
+        Ok(Membership::Anew)
     }
 
     /// The next record, if one comes within `timeout`. Look at
@@ -94,9 +120,9 @@ impl Reader {
     /// # Errors
     /// No broker answers within half a second, or it has no such topic.
     pub fn find_topic(&self) -> anyhow::Result<()> {
-        let metadata = self.consumer.fetch_metadata(Some(&self.topic), LOOK_TIMEOUT)?;
+        let metadata = self.consumer.fetch_metadata(Some(&self.source.topic), LOOK_TIMEOUT)?;
         let found = metadata.topics().iter().any(|topic| topic.error().is_none());
-        anyhow::ensure!(found, "topic {} does not exist", self.topic);
+        anyhow::ensure!(found, "topic {} does not exist", self.source.topic);
         Ok(())
     }
 
@@ -112,7 +138,7 @@ impl Reader {
     pub fn commit(&self, progress: &[(i32, Progress)]) -> KafkaResult<()> {
         let mut offsets = TopicPartitionList::with_capacity(progress.len());
         for (partition, progress) in progress {
-            let mut element = offsets.add_partition(&self.topic, *partition);
+            let mut element = offsets.add_partition(&self.source.topic, *partition);
             element.set_offset(Offset::Offset(progress.next))?;
             if !progress.told.is_empty() {
                 element.set_metadata(progress.metadata());

@@ -5,20 +5,20 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use anyhow::Context;
 use service::backoff::Backoff;
 use service::health::Health;
+use service::kafka::Silence;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::consumer::{Change, Reader, Source};
+use crate::consumer::{Membership, Reader, Source};
 use crate::metrics::LaneMetrics;
-use crate::progress::Progress;
-use crate::record::{Record, Skip};
 use crate::sink::Sink;
-use crate::window::Window;
+
+mod read;
+
+use self::read::{Partition, apply, is_loss, read};
 
 /// The longest that an event waits for company; also how often an idle lane
 /// looks up.
@@ -26,28 +26,21 @@ const GATHER: Duration = Duration::from_millis(100);
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
 
-/// The readiness condition of all lanes.
-const KAFKA: &str = "kafka";
-
 /// A lane and what it has in hand.
 pub struct Lane {
     name: String,
     reader: Reader,
+    silence: Silence,
     sink: Sink,
     health: Health,
+    /// The readiness condition of this lane.
+    condition: String,
     metrics: LaneMetrics,
     window: usize,
     partitions: HashMap<i32, Partition>,
     chunk: Chunk,
     backoff: Backoff,
     reading: Reading,
-}
-
-/// What a lane knows of a partition it owns.
-struct Partition {
-    /// As it was when the partition came.
-    inherited: Progress,
-    seen: Window,
 }
 
 /// Whether the lane fetches records.
@@ -65,12 +58,15 @@ impl Lane {
     /// The Kafka client refuses its settings.
     pub fn new(name: &str, source: Source, sink: Sink, health: Health) -> anyhow::Result<Self> {
         let window = source.window;
-        health.fail(KAFKA, "not reached yet");
+        let condition = format!("kafka for {name}");
+        health.fail(&condition, "not reached yet");
         Ok(Self {
             name: name.to_owned(),
             reader: Reader::join(source)?,
+            silence: Silence::from(Instant::now()),
             sink,
             health,
+            condition,
             metrics: LaneMetrics::new(name),
             window,
             partitions: HashMap::new(),
@@ -87,7 +83,7 @@ impl Lane {
     /// The Kafka client or the sink failed for good.
     pub fn run(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
-            self.look_for_kafka();
+            self.look_for_kafka()?;
             match self.reading {
                 Reading::On => self.gather()?,
                 Reading::Paused => self.wait(stop)?,
@@ -100,26 +96,52 @@ impl Lane {
         Ok(())
     }
 
-    /// Whether a broker that was away answers, and has the topic. The client tells
-    /// of the loss only.
-    fn look_for_kafka(&self) {
-        if !self.health.is_failing(KAFKA) {
-            return;
+    /// Whether a broker answers and has the topic, when it was away or nothing has
+    /// come for long. The client tells of the loss only.
+    fn look_for_kafka(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let silent = self.silence.is_long(now);
+        if !silent && !self.health.is_failing(&self.condition) {
+            return Ok(());
+        }
+        if silent {
+            self.silence = Silence::from(now);
         }
         match self.reader.find_topic() {
-            Ok(()) => self.health.pass(KAFKA),
-            Err(error) => self.health.fail(KAFKA, format!("{error:#}")),
+            Ok(()) => self.health.pass(&self.condition),
+            Err(error) => {
+                self.health.fail(&self.condition, format!("{error:#}"));
+                if silent && self.reader.join_anew_if_lost()? == Membership::Anew {
+                    self.begin_anew();
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Forgets what was read: a new member reads from the committed progress. What
+    /// was committed and not told is lost to this sink, as in a crash.
+    fn begin_anew(&mut self) {
+        let events = self.chunk.pending.len();
+        tracing::warn!(
+            sink = self.name,
+            events,
+            "Kafka answers others and not our consumer: joined the group anew"
+        );
+        self.partitions.clear();
+        self.chunk = Chunk::default();
+        self.reading = Reading::On;
+        self.metrics.up.set(1.0);
     }
 
     /// Commits the chunk, tells it, and takes the progress back where it was
     /// not taken.
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if let Err(error) = self.reader.commit(&self.chunk.end()) {
-            self.health.fail(KAFKA, format!("cannot commit progress: {error}"));
+            self.health.fail(&self.condition, format!("cannot commit progress: {error}"));
             return self.hold(&format!("cannot commit progress: {error}"));
         }
-        self.health.pass(KAFKA);
+        self.health.pass(&self.condition);
         let chunk = std::mem::take(&mut self.chunk.pending);
         let records = chunk.len();
         if records > 0 {
@@ -203,8 +225,12 @@ impl Lane {
     fn poll(&mut self, timeout: Duration) -> anyhow::Result<()> {
         let Self { reader, partitions, chunk, metrics, .. } = self;
         let polled = reader.poll(timeout);
-        if matches!(&polled, Some(Err(error)) if is_loss(error)) {
-            self.health.fail(KAFKA, "all brokers are away");
+        match &polled {
+            Some(Ok(_)) => self.silence = Silence::from(Instant::now()),
+            Some(Err(error)) if is_loss(error) => {
+                self.health.fail(&self.condition, "all brokers are away");
+            }
+            _ => {}
         }
         let changes = reader.changes();
         if changes.is_empty() {
@@ -221,81 +247,4 @@ impl Lane {
         }
         Ok(())
     }
-}
-
-fn apply(
-    change: Change,
-    partitions: &mut HashMap<i32, Partition>,
-    chunk: &mut Chunk,
-    window: usize,
-) -> anyhow::Result<()> {
-    match change {
-        Change::Assigned(partition, inherited) => {
-            partitions.insert(partition, Partition { inherited, seen: Window::new(window) });
-        }
-        Change::Revoked(partition) => {
-            partitions.remove(&partition);
-            chunk.forget(partition);
-        }
-        Change::Failed(error) => {
-            return Err(error).context("cannot learn how far new partitions are told");
-        }
-    }
-    Ok(())
-}
-
-fn is_loss(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
-}
-
-fn read(
-    polled: Option<KafkaResult<BorrowedMessage<'_>>>,
-    partitions: &mut HashMap<i32, Partition>,
-    chunk: &mut Chunk,
-    metrics: &LaneMetrics,
-) -> anyhow::Result<()> {
-    let message = match polled {
-        None => return Ok(()),
-        Some(Ok(message)) => message,
-        Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-            bail!("the Kafka consumer failed for good: {code}")
-        }
-        Some(Err(error)) => {
-            // The client has logged it already.
-            tracing::debug!(%error, "Kafka consumer");
-            return Ok(());
-        }
-    };
-    let record = Record::of(&message);
-    let (number, offset) =
-        (rdkafka::Message::partition(&message), rdkafka::Message::offset(&message));
-    let Some(partition) = partitions.get_mut(&number) else {
-        tracing::warn!(partition = number, "record of a partition that is not ours");
-        return Ok(());
-    };
-    let event = record.and_then(|record| record.read());
-    let fresh = event.as_ref().is_ok_and(|event| partition.seen.insert(event.id.as_bytes()));
-    if partition.inherited.covers(offset) {
-        if offset >= partition.inherited.next {
-            chunk.pass_told(number, offset);
-        }
-        return Ok(());
-    }
-    match event {
-        Ok(event) if fresh => chunk.push(event),
-        Ok(_) => {
-            metrics.duplicates.increment(1);
-            chunk.pass(number, offset);
-        }
-        Err(why) => {
-            skip(why, number, offset, metrics);
-            chunk.pass(number, offset);
-        }
-    }
-    Ok(())
-}
-
-fn skip(why: Skip, partition: i32, offset: i64, metrics: &LaneMetrics) {
-    tracing::debug!(reason = why.as_str(), partition, offset, "record skipped");
-    metrics.skipped(why);
 }

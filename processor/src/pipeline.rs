@@ -22,7 +22,7 @@ use crate::config::RunArgs;
 use crate::consume::{Claims, PollConfig, PollLoop};
 use crate::metrics::describe;
 use crate::payment::{Breaker, Cashier};
-use crate::publish::Producer;
+use crate::publish::{self, Producer};
 use crate::store::Database;
 use crate::work::{Worker, WorkerParts, queue};
 
@@ -70,6 +70,8 @@ pub async fn run(
         tasks.spawn(on_thread(format!("worker-{number}"), move || run_worker(worker)));
     }
 
+    tasks.spawn(publish::watch(producer, quit.clone()));
+
     let owner = format!("{}:{}", hostname(), std::process::id());
     let config = PollConfig {
         brokers: args.kafka.brokers.clone(),
@@ -87,7 +89,7 @@ pub async fn run(
     let admin_port = tokio::spawn(admin::serve(admin_listener, admin.clone(), admin_stop.clone()));
 
     let parts = Parts {
-        workers: tasks,
+        tasks,
         polling: tokio::spawn(polling),
         retention: tokio::spawn(retention),
         quit,
@@ -101,7 +103,8 @@ pub async fn run(
 
 /// What runs, and how it is told to end.
 struct Parts {
-    workers: JoinSet<anyhow::Result<()>>,
+    /// The workers, and the watch over their producer.
+    tasks: JoinSet<anyhow::Result<()>>,
     polling: JoinHandle<anyhow::Result<()>>,
     retention: JoinHandle<anyhow::Result<()>>,
     /// Ends polling and begins the workers' drain.
@@ -121,7 +124,7 @@ impl Parts {
         let mut polls = true;
         let first = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            Some(ended) = self.workers.join_next() => ended.context("a worker panicked").flatten(),
+            Some(ended) = self.tasks.join_next() => ended.context("a worker or the watch panicked").flatten(),
             ended = &mut self.polling => {
                 polls = false;
                 ended.context("the poll loop panicked").flatten()
@@ -131,8 +134,8 @@ impl Parts {
         self.quit.cancel();
         let rest = tokio::time::timeout(drain_deadline + LEAVE_GRACE, async {
             let mut outcome = first;
-            while let Some(ended) = self.workers.join_next().await {
-                outcome = outcome.and(ended.context("a worker panicked").flatten());
+            while let Some(ended) = self.tasks.join_next().await {
+                outcome = outcome.and(ended.context("a worker or the watch panicked").flatten());
             }
             self.drained.cancel();
             if polls {

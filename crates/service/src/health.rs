@@ -5,21 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The conditions of one process; cheap to clone and share.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub struct Health(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Health {
     /// Marks a condition as failing, with its reason.
-    pub fn fail(&self, condition: &'static str, reason: impl Into<String>) {
-        self.failing().insert(condition, reason.into());
+    pub fn fail(&self, condition: &str, reason: impl Into<String>) {
+        self.failing().insert(condition.to_owned(), reason.into());
     }
 
     /// Marks a condition as met.
-    pub fn pass(&self, condition: &'static str) {
+    pub fn pass(&self, condition: &str) {
         self.failing().remove(condition);
     }
 
     /// Whether a condition is failing.
-    pub fn is_failing(&self, condition: &'static str) -> bool {
+    pub fn is_failing(&self, condition: &str) -> bool {
         self.failing().contains_key(condition)
     }
 
@@ -30,7 +30,7 @@ impl Health {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    fn failing(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, String>> {
+    fn failing(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
         // A panicking holder leaves a map that is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

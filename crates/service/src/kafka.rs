@@ -1,7 +1,12 @@
 //! Every Kafka client setting that differs from librdkafka's default, with its
-//! reason. Processes add what only they need.
+//! reason, and what all clients do about a broker that is away. Processes add what
+//! only they need.
+
+mod silence;
 
 use rdkafka::ClientConfig;
+
+pub use self::silence::{Silence, has_lost_kafka};
 
 /// What consumers and producers have in common.
 pub fn client(brokers: &str, client_id: &str) -> ClientConfig {

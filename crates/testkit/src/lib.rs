@@ -12,15 +12,21 @@
 //!
 //! For tests only: everything here panics with a clear message where a
 //! program would return an error.
-#![expect(clippy::panic, reason = "a test reports by panicking, and this crate is for tests only")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test reports by panicking, and this crate is for tests only"
+)]
 
 mod bed;
 mod database;
+mod forgetful;
 mod janitor;
 mod records;
 mod servers;
 mod wait;
 
 pub use bed::{Bed, Builder, Topics, bed};
+pub use forgetful::{ForgetfulBroker, Memory};
 pub use records::OwnedRecord;
 pub use wait::{wait_until, wait_until_named};

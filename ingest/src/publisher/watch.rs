@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rdkafka::producer::Producer;
 use service::health::Health;
+use service::kafka::{Silence, has_lost_kafka};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +27,14 @@ pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: Cancellation
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut progress = Progress::new(publisher.config.stall_after);
+    let mut silence = Silence::from(Instant::now());
     let (mut told, mut unanswered) = (None, String::new());
     loop {
         // Before the look, which may take a second, and after it.
         tell(&publisher, &health, &mut told);
+        if let Some(reason) = death(&publisher, &mut silence).await {
+            replace(&publisher, &reason).await;
+        }
         if let Err(error) = look(&publisher, &mut progress).await {
             // A topic that is missing is not a broker that is away: say which.
             let words = format!("{error:#}");
@@ -66,17 +71,28 @@ fn tell(publisher: &Publisher, health: &Health, told: &mut Option<State>) {
     }
 }
 
+/// Why the producer cannot go on: it says so, or it has lost brokers that are there.
+async fn death(publisher: &Publisher, silence: &mut Silence) -> Option<String> {
+    let producer = publisher.producer.load_full();
+    if let Some((code, reason)) = producer.client().fatal_error() {
+        return Some(format!("{code}: {reason}"));
+    }
+    let now = Instant::now();
+    if publisher.availability.state() == State::Up {
+        *silence = Silence::from(now);
+    }
+    if !silence.is_long(now) {
+        return None;
+    }
+    *silence = Silence::from(now);
+    let brokers = publisher.config.brokers.clone();
+    let look = move || has_lost_kafka(producer.client(), &brokers);
+    let lost = tokio::task::spawn_blocking(look).await.unwrap_or(false);
+    lost.then(|| "Kafka answers others and not this producer".to_owned())
+}
+
 /// Looks at the producer; an error is why a broker that was asked is of no use.
 async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) -> anyhow::Result<()> {
-    let fatal = publisher.producer.load().client().fatal_error();
-    if let Some((code, reason)) = fatal {
-        tracing::error!(%code, reason, "replacing the producer");
-        publisher.availability.set(State::Failed);
-        if let Err(error) = replace(publisher).await {
-            tracing::error!(error = format!("{error:#}"), "cannot replace the producer yet");
-            return Ok(());
-        }
-    }
     let availability = &publisher.availability;
     let acknowledged = availability.acknowledged_total();
     match progress.look(availability.state(), publisher.queued(), acknowledged, Instant::now()) {
@@ -116,13 +132,20 @@ fn ask_for(producer: &GatewayProducer, topic: &str) -> anyhow::Result<()> {
     }
 }
 
-async fn replace(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
-    let new = producer::create(&publisher.config, &publisher.desks, &publisher.availability)
-        .context("cannot create a producer")?;
-    let old = publisher.producer.swap(Arc::new(new));
-    metrics::counter!(PRODUCER_RESTARTS).increment(1);
-    publisher.availability.set(State::Starting);
-    tokio::task::spawn_blocking(move || retire(old)).await.context("old producer panicked")
+async fn replace(publisher: &Publisher, reason: &str) {
+    tracing::error!(reason, "replacing the producer");
+    publisher.availability.set(State::Failed);
+    match producer::create(&publisher.config, &publisher.desks, &publisher.availability) {
+        Ok(new) => {
+            let old = publisher.producer.swap(Arc::new(new));
+            metrics::counter!(PRODUCER_RESTARTS).increment(1);
+            publisher.availability.set(State::Starting);
+            if let Err(error) = tokio::task::spawn_blocking(move || retire(old)).await {
+                tracing::error!(%error, "the old producer panicked");
+            }
+        }
+        Err(error) => tracing::error!(%error, "cannot create a producer yet"),
+    }
 }
 
 /// Ends a producer: those who wait for its records learn that the outcome is

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use testkit::wait_until_named;
+use testkit::{ForgetfulBroker, Memory, wait_until_named};
 use tokio::task::JoinSet;
 
 use crate::http::{Answer, request};
@@ -132,6 +132,27 @@ async fn a_producer_that_failed_for_good_is_replaced() {
     assert_eq!((failed.status, failed.problem().as_str()), (503, "outcome-unknown"));
     wait_until_named("a new producer", PATIENCE, async || restarts().await > before).await;
     accepted_again(&gateway).await;
+    gateway.ready().await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_producer_that_lost_its_brokers_for_good_is_replaced() {
+    // Without a leader the gateway asks ten times a second.
+    let broker = ForgetfulBroker::start(&["orders", "stock"], Memory::Leaderless);
+    let gateway = Gateway::start(&["--brokers", &broker.bootstrap_servers()]).await;
+    let restarts = async || gateway.metric("ingest_producer_restarts_total").await.unwrap_or(0.0);
+    let before = restarts().await;
+    // librdkafka loses its broker in a race of two threads, about every second time.
+    for _ in 0..15 {
+        broker.say(Memory::Lost);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        broker.say(Memory::Leaderless);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    broker.say(Memory::Whole);
+    assert!(!gateway.is_ready().await, "librdkafka found its broker again by itself");
+    wait_until_named("a new producer", PATIENCE, async || restarts().await > before).await;
     gateway.ready().await;
     gateway.stop().await;
 }

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use service::health::Health;
+use service::kafka::Silence;
 use service::quiet;
 use tokio_util::sync::CancellationToken;
 
@@ -58,8 +59,7 @@ pub struct PollLoop {
     lanes: HashMap<LaneId, LaneFeed, FixedState>,
     metrics: PollMetrics,
     hinted_at: Instant,
-    /// Since when Kafka does not answer, or was last asked by another client.
-    away_at: Option<Instant>,
+    silence: Silence,
 }
 
 struct LaneFeed {
@@ -93,7 +93,7 @@ impl PollLoop {
             lanes: HashMap::default(),
             metrics: PollMetrics::new(),
             hinted_at: Instant::now(),
-            away_at: None,
+            silence: Silence::from(Instant::now()),
         })
     }
 
@@ -155,6 +155,7 @@ impl PollLoop {
     fn burst(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let stashed = self.lanes.values().any(|feed| !feed.stash.is_empty());
         let mut wait = if stashed { POLL_WAIT_STASHED } else { POLL_WAIT };
+        let mut heard = false;
         for _ in 0..BURST {
             let polled = match self.consumer.poll(wait) {
                 None => None,
@@ -173,10 +174,14 @@ impl PollLoop {
             self.take_changes()?;
             let Some(record) = polled else { break };
             self.hand_over(record);
+            heard = true;
             if stop.is_cancelled() {
                 break;
             }
             wait = Duration::ZERO;
+        }
+        if heard {
+            self.silence = Silence::from(Instant::now());
         }
         for worker in &self.workers {
             worker.wake();

@@ -8,7 +8,9 @@
 mod lane;
 mod producer;
 mod receipt;
+mod watch;
 
 pub use lane::{Carrier, LanePublisher, Parcel};
 pub use producer::Producer;
 pub use receipt::Receipt;
+pub use watch::watch;

@@ -1,6 +1,7 @@
 //! The producer of a process: one librdkafka client, replaced when it dies.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -9,12 +10,18 @@ use contract::topic::Topics;
 use rdkafka::ClientContext;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use service::kafka::has_lost_kafka;
 
 use super::{Carrier, Parcel, Receipt};
 use crate::decide::EventOut;
 use crate::lane::Record;
 
-struct Acknowledger;
+/// Takes librdkafka's reports, on its polling thread.
+#[derive(Clone, Default)]
+struct Acknowledger {
+    /// Records that the broker has taken.
+    acknowledged: Arc<AtomicU64>,
+}
 
 impl ClientContext for Acknowledger {}
 
@@ -23,7 +30,10 @@ impl ProducerContext for Acknowledger {
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
         match result {
-            Ok(_) => receipt.acknowledge(),
+            Ok(_) => {
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+                receipt.acknowledge();
+            }
             Err((error, _)) => {
                 tracing::warn!(%error, "an event was not delivered, its lane sends it again");
                 receipt.fail();
@@ -38,6 +48,7 @@ type Client = ThreadedProducer<Acknowledger>;
 pub struct Producer {
     client: ArcSwap<Client>,
     config: rdkafka::ClientConfig,
+    acknowledger: Acknowledger,
     topics: Topics,
 }
 
@@ -59,8 +70,35 @@ impl Producer {
             .set("message.max.bytes", "2097152")
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "131072");
-        let client = ArcSwap::from_pointee(connect(&config)?);
-        Ok(Self { client, config, topics })
+        let acknowledger = Acknowledger::default();
+        let client = ArcSwap::from_pointee(connect(&config, &acknowledger)?);
+        Ok(Self { client, config, acknowledger, topics })
+    }
+
+    /// Records that the broker has taken, and how many wait for that.
+    pub(super) fn progress(&self) -> (u64, i32) {
+        let acknowledged = self.acknowledger.acknowledged.load(Ordering::Relaxed);
+        (acknowledged, self.client.load().in_flight_count())
+    }
+
+    /// Replaces a client that has lost Kafka; what waited in it fails, and is sent
+    /// again by its lanes. Blocks for some seconds.
+    pub(super) fn replace_if_lost(&self) -> anyhow::Result<()> {
+        let current = self.client.load_full();
+        let brokers = self.config.get("bootstrap.servers").unwrap_or_default();
+        if has_lost_kafka(current.client(), brokers) {
+            tracing::error!("Kafka answers others and not our producer: replacing it");
+            self.replace(&current)?;
+        }
+        Ok(())
+    }
+
+    /// Several callers replace a client once.
+    fn replace(&self, current: &Arc<Client>) -> anyhow::Result<()> {
+        metrics::counter!("producer_restarts_total").increment(1);
+        let fresh = Arc::new(connect(&self.config, &self.acknowledger)?);
+        self.client.compare_and_swap(current, fresh);
+        Ok(())
     }
 
     fn send_event(
@@ -133,21 +171,19 @@ impl Carrier for Producer {
         }
     }
 
-    /// Replaces a client that met a fatal error. Several callers replace it once.
+    /// Replaces a client that met a fatal error.
     fn revive(&self) -> anyhow::Result<()> {
         let current = self.client.load_full();
         if let Some((code, reason)) = current.client().fatal_error() {
             tracing::error!(%code, %reason, "the producer died, starting a new one");
-            metrics::counter!("producer_restarts_total").increment(1);
-            let fresh = Arc::new(connect(&self.config)?);
-            self.client.compare_and_swap(&current, fresh);
+            self.replace(&current)?;
         }
         Ok(())
     }
 }
 
-fn connect(config: &rdkafka::ClientConfig) -> anyhow::Result<Client> {
-    config.create_with_context(Acknowledger).context("cannot make a Kafka producer")
+fn connect(config: &rdkafka::ClientConfig, acknowledger: &Acknowledger) -> anyhow::Result<Client> {
+    config.create_with_context(acknowledger.clone()).context("cannot make a Kafka producer")
 }
 
 fn text<'a>(name: &'a str, value: &'a str) -> Header<'a, &'a [u8]> {

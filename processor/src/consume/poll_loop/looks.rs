@@ -4,16 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
+use service::kafka::{Silence, has_lost_kafka};
 
 use super::{PollLoop, join};
 use crate::consume::watchdog::{Standing, Watchdog};
 
 /// How long a broker that was away may take to show that it is back.
 const KAFKA_LOOK: Duration = Duration::from_millis(500);
-
-/// How long our consumer may hear nothing before another client is asked.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(15);
 
 /// How long a broker may take to say where a partition ends.
 const END_LOOK: Duration = Duration::from_secs(2);
@@ -23,47 +21,42 @@ const END_LOOK: Duration = Duration::from_secs(2);
 const LOST_GRACE: Duration = Duration::from_secs(30);
 
 impl PollLoop {
-    /// Whether a broker that was away answers again. librdkafka tells of the loss
-    /// only; without records nothing else would tell of the return.
+    /// Whether Kafka answers, when it was away or nothing has come for long.
+    /// librdkafka tells of the loss only; without records nothing else would tell of
+    /// the return.
     pub(super) fn look_for_kafka(&mut self) -> anyhow::Result<()> {
-        if !self.config.health.is_failing("kafka") {
+        let now = Instant::now();
+        let silent = self.silence.is_long(now);
+        if !silent && !self.config.health.is_failing("kafka") {
             return Ok(());
         }
-        if self.consumer.fetch_metadata(Some(&self.config.topics.orders), KAFKA_LOOK).is_ok() {
-            self.away_at = None;
-            self.config.health.pass("kafka");
-            return Ok(());
-        }
-        let away_at = self.away_at.get_or_insert_with(Instant::now);
-        if away_at.elapsed() >= FORGOTTEN_AFTER {
-            *away_at = Instant::now();
-            if self.answers_others() {
-                return self.join_anew();
+        match self.consumer.fetch_metadata(Some(&self.config.topics.orders), KAFKA_LOOK) {
+            Ok(_) => {
+                self.silence = Silence::from(now);
+                self.config.health.pass("kafka");
             }
+            Err(error) if silent => {
+                self.silence = Silence::from(now);
+                self.config.health.fail("kafka", error.to_string());
+                if has_lost_kafka(self.consumer.client(), &self.config.brokers) {
+                    self.join_anew()?;
+                }
+            }
+            Err(_) => {}
         }
         Ok(())
     }
 
-    /// Whether Kafka answers a client that has just begun.
-    fn answers_others(&self) -> bool {
-        let client = service::kafka::client(&self.config.brokers, "ordermill-processor-probe");
-        let probe: Result<BaseConsumer, _> = client.create();
-        let answer = probe.and_then(|probe| probe.fetch_metadata(None, END_LOOK));
-        answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
-    }
-
-    /// A broker that comes back from a long pause may tell for a moment that the
-    /// cluster has none: librdkafka 2.12 then removes its last one and never connects
-    /// again. A new consumer does.
+    /// Takes a new consumer in place of one that has lost Kafka.
     fn join_anew(&mut self) -> anyhow::Result<()> {
         tracing::warn!("Kafka answers others and not our consumer: joining the group anew");
         let lanes: Vec<_> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|lane| self.revoked(lane));
         let fresh = join(&self.config, self.consumer.context().renewed())?;
-        let forgotten = std::mem::replace(&mut self.consumer, fresh);
+        let lost = std::mem::replace(&mut self.consumer, fresh);
         // Closing it may wait for the brokers that it does not have. It has no lanes,
         // and nothing of it is needed.
-        std::thread::spawn(move || drop(forgotten));
+        std::thread::spawn(move || drop(lost));
         Ok(())
     }
 

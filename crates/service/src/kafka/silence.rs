@@ -1,0 +1,53 @@
+//! Clients that have lost Kafka for good.
+//!
+//! A broker that comes back from a long pause says for a moment that its cluster
+//! has no brokers. librdkafka 2.12 believes it, drops the last one that it knows and
+//! connects to none again
+//! (<https://github.com/confluentinc/librdkafka/issues/5301>). Only a new client
+//! helps; its owner makes one when [`has_lost_kafka`] after a long [`Silence`].
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+/// How long a client may hear nothing before it is looked at. Clients that work
+/// reconnect within a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a broker may take to answer a client that works, or that has to
+/// connect first.
+const ANSWER: Duration = Duration::from_secs(1);
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
+/// Since when a client has heard nothing of Kafka.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    since: Instant,
+}
+
+impl Silence {
+    /// Begins at `now`: something was heard, or has just been asked.
+    pub fn from(now: Instant) -> Self {
+        Self { since: now }
+    }
+
+    /// Whether the client is to be looked at.
+    pub fn is_long(self, now: Instant) -> bool {
+        now.duration_since(self.since) >= PATIENCE
+    }
+}
+
+/// Whether Kafka answers a client that begins now, but not this one. Blocks for
+/// up to three seconds.
+pub fn has_lost_kafka<C: ClientContext>(client: &Client<C>, brokers: &str) -> bool {
+    // The brokers of an answer are not looked at: one that is being asked is there.
+    client.fetch_metadata(None, ANSWER).is_err() && answers_new_clients(brokers)
+}
+
+fn answers_new_clients(brokers: &str) -> bool {
+    let probe: Result<BaseConsumer, _> = super::client(brokers, "ordermill-probe").create();
+    let answer = probe.and_then(|probe| probe.fetch_metadata(None, FIRST_ANSWER));
+    answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
+}
