@@ -1,17 +1,17 @@
 //! `audit`: config → run → report. The exit code is the verdict. `explain` tells the
 //! life of one order instead.
 
+mod serve;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use audit::{Args, Command, Config, Report, Watching};
+use audit::{Args, Command, Report};
 use clap::Parser;
-use service::admin::{self, Admin};
-use service::health::Health;
-use service::{shutdown, telemetry};
-use tokio_util::sync::CancellationToken;
+
+use self::serve::watch;
 
 /// Not 1: that would be a finding.
 const COULD_NOT_JUDGE: u8 = 2;
@@ -38,20 +38,6 @@ async fn main() -> ExitCode {
         Ok(()) => report.exit_code(),
         Err(error) => failed(&error),
     }
-}
-
-async fn watch(config: &Config, watching: Watching) -> anyhow::Result<Report> {
-    let stop = shutdown::on_signal()?;
-    let health = Health::default();
-    health.fail("watch", "no step was made yet");
-    let admin = Admin { health: health.clone(), metrics: telemetry::install_metrics()? };
-    let listener = admin::bind(watching.admin_listen, "/livez, /readyz and /metrics").await?;
-    let closed = CancellationToken::new();
-    let admin = tokio::spawn(admin::serve(listener, admin, closed.clone()));
-    let report = audit::watch::run(config, &watching, &health, &stop).await;
-    closed.cancel();
-    admin.await.context("the admin port failed")?;
-    Ok(report)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -67,3 +67,8 @@ impl fmt::Display for Leg {
         write!(f, "  commit p50 {:.0} ms", self.commit_ms.p50.unwrap_or(f64::NAN))
     }
 }
+
+/// The legs of one kind.
+pub(crate) fn of_kind(legs: &[Leg], kind: Kind) -> impl Iterator<Item = &Leg> {
+    legs.iter().filter(move |leg| leg.kind == kind)
+}

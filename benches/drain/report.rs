@@ -8,8 +8,7 @@ use benches::median::median;
 use benches::report::{Machine, Report, rounded};
 use serde_json::json;
 
-use crate::leg::{Extent, Kind, Leg};
-use crate::of_kind;
+use crate::leg::{Extent, Kind, Leg, of_kind};
 
 /// The report. The ratio is the median over pairs of neighbouring legs.
 pub(crate) fn report(args: &BenchArgs, extent: Extent, legs: &[Leg], audit: String) -> Report {

@@ -5,26 +5,18 @@
 //! The load is open-loop: latencies count from the instant an order should have
 //! been sent, so an overloaded step shows as one.
 
+mod measure;
 mod report;
 mod step;
 
 use std::process::ExitCode;
 
 use benches::args::BenchArgs;
-use benches::bed::Bed;
-use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, entry, goods};
+use benches::entry;
 use clap::Parser;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Orders a second, step by step.
-const RATES: [u32; 9] = [2_000, 5_000, 8_000, 10_000, 12_000, 15_000, 18_000, 22_000, 26_000];
-const QUICK_RATES: [u32; 2] = [1_000, 5_000];
-/// Warms the JVM, the plans and the caches; audited, but not counted.
-const WARM_UP: step::Plan = step::Plan { rate: 2_000, seconds: 10 };
-const QUICK_WARM_UP: step::Plan = step::Plan { rate: 1_000, seconds: 5 };
 
 /// Drives orders through the whole pipeline at rising rates, until the knee
 #[derive(Parser, Debug)]
@@ -45,52 +37,5 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    entry::run(measure(args))
-}
-
-async fn measure(args: Args) -> anyhow::Result<bool> {
-    let seconds = args.seconds.unwrap_or(args.bench.pick(30, 5));
-    let rates = match args.rates.as_slice() {
-        [] => args.bench.pick(&RATES[..], &QUICK_RATES[..]),
-        asked => asked,
-    };
-    let bed = Bed::up(&[]).await?;
-    goods::stock(&bed).await?;
-    let env = bed.env(&[]);
-    let notified = format!("file:{}", bed.file("notifications.jsonl").display());
-    let mut services = vec![
-        bed.serve("ingest", &[], &env).await?,
-        bed.serve("processor", &["run"], &env).await?,
-        bed.serve("notifier", &["--sink", &notified], &env).await?,
-    ];
-    let mut meter = Meter::of_servers(&bed.stack);
-    for service in &services {
-        meter.add(service.name(), service.pid(), Reach::Process);
-    }
-
-    let warm = step::run(&bed, &env, &meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
-    eprintln!("{warm}, not counted");
-    let (mut steps, mut receipts) = (Vec::new(), vec![warm.receipts]);
-    for &rate in rates {
-        let step = step::run(&bed, &env, &meter, step::Plan { rate, seconds }).await?;
-        eprintln!("{step}");
-        receipts.push(step.receipts.clone());
-        let beyond = !step.beyond.is_empty();
-        steps.push(step);
-        for service in &mut services {
-            service.check()?;
-        }
-        if beyond && !args.all_steps && !args.bench.quick {
-            break;
-        }
-    }
-    let verdict = audited::verdict(&bed, &env, &receipts).await?;
-    for service in &mut services {
-        service.stop().await?;
-    }
-    let report = report::report(&args.bench, &steps, verdict);
-    println!("{}", report::to_text(&report, &steps));
-    report.write(&args.bench)?;
-    bed.release().await?;
-    Ok(report.audit.as_deref() == Some("clean"))
+    entry::run(measure::measure(args))
 }

@@ -18,6 +18,11 @@ use crate::client::Done;
 const WARM_UP_SECONDS: u64 = 1;
 /// A load that is this late has failed.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// Connections of a leg; the judged number is the one in the middle.
+pub(crate) const CONNECTIONS: [usize; 3] = [64, JUDGED, 1024];
+/// At which the ratio is judged.
+pub(crate) const JUDGED: usize = 256;
 /// Connections of the first leg, which warms the broker's JVM.
 const WARM_UP_CONNECTIONS: usize = 256;
 
@@ -214,4 +219,9 @@ impl fmt::Display for Leg {
         }
         Ok(())
     }
+}
+
+/// The legs of one kind at one number of connections.
+pub(crate) fn of(legs: &[Leg], kind: Kind, connections: usize) -> impl Iterator<Item = &Leg> {
+    legs.iter().filter(move |leg| leg.plan.kind == kind && leg.plan.connections == connections)
 }

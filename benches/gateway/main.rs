@@ -9,26 +9,18 @@
 mod bare;
 mod client;
 mod leg;
+mod measure;
 mod report;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use benches::args::BenchArgs;
-use benches::bed::Bed;
-use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, entry, goods};
+use benches::entry;
 use clap::{Parser, Subcommand};
-
-use leg::{Kind, Leg};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Connections of a leg; the judged number is the one in the middle.
-const CONNECTIONS: [usize; 3] = [64, JUDGED, 1024];
-/// At which the ratio is judged.
-const JUDGED: usize = 256;
 
 /// Measures what a request costs the gateway, in turn with a bare hyper server
 /// that parses the same JSON
@@ -67,53 +59,6 @@ fn main() -> ExitCode {
     match args.role {
         Some(Role::Bare { listen }) => service::shutdown::report(bare::serve(listen)),
         Some(Role::Client(job)) => service::shutdown::report(client::run(&job)),
-        None => entry::run(measure(args)),
+        None => entry::run(measure::measure(args)),
     }
-}
-
-async fn measure(args: Args) -> anyhow::Result<bool> {
-    let seconds = args.seconds.unwrap_or(args.bench.pick(5, 2));
-    let legs = args.legs.unwrap_or(args.bench.pick(3, 1));
-    let bed = Bed::up(&[]).await?;
-    goods::stock(&bed).await?;
-    let env = bed.env(&[]);
-    let mut gateway = bed.serve("ingest", &[], &env).await?;
-    let server = leg::BareServer::start(&bed)?;
-    let mut meter = Meter::of_servers(&bed.stack);
-    meter.add("ingest", gateway.pid(), Reach::Process);
-    meter.add("bare", server.pid(), Reach::Process);
-    let targets = leg::Targets { gateway: leg::gateway_address(&env)?, bare: server.address };
-
-    let warm = leg::run(&bed, &targets, &meter, leg::Plan::warm_up(seconds)).await?;
-    eprintln!("{warm}, not counted");
-    let (mut measured, mut receipts) = (Vec::new(), vec![warm.receipts]);
-    for number in 0..legs {
-        for connections in CONNECTIONS {
-            for kind in [Kind::Gateway, Kind::Bare] {
-                let plan = leg::Plan { kind, connections, seconds, number };
-                let leg = leg::run(&bed, &targets, &meter, plan).await?;
-                eprintln!("{leg}");
-                if kind == Kind::Gateway {
-                    receipts.push(leg.receipts.clone());
-                }
-                gateway.check()?;
-                measured.push(leg);
-            }
-        }
-    }
-    drop(server);
-    let mut processor = bed.serve("processor", &["run"], &env).await?;
-    let verdict = audited::verdict(&bed, &env, &receipts).await?;
-    processor.stop().await?;
-    gateway.stop().await?;
-    let report = report::report(&args.bench, &measured, verdict);
-    println!("{}", report::to_text(&report, &measured));
-    report.write(&args.bench)?;
-    bed.release().await?;
-    Ok(report.audit.as_deref() == Some("clean"))
-}
-
-/// The legs of one kind at one number of connections.
-fn of(legs: &[Leg], kind: Kind, connections: usize) -> impl Iterator<Item = &Leg> {
-    legs.iter().filter(move |leg| leg.plan.kind == kind && leg.plan.connections == connections)
 }

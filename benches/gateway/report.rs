@@ -9,8 +9,7 @@ use benches::median::median;
 use benches::report::{Machine, Report, rounded};
 use serde_json::{Map, Value, json};
 
-use crate::leg::{Kind, Leg};
-use crate::{CONNECTIONS, JUDGED, of};
+use crate::leg::{CONNECTIONS, JUDGED, Kind, Leg, of};
 
 /// The report. Rate, ratio and costs are those at the judged number of
 /// connections.

@@ -17,8 +17,8 @@ const MEASURE: Duration = Duration::from_secs(3);
 /// Time that a recovery may take beside working the backlog off: a consumer's
 /// session (10 s), a claim, a connection.
 const GRACE_S: f64 = 30.0;
-/// Orders a second that a machine works off, of which 0.7 are asked for; a third
-/// of what the drain benchmark shows on two cores.
+/// Orders a second that two slow cores work off while load comes in, of which 0.7
+/// are asked for.
 const CAPACITY: f64 = 8_000.0;
 /// Share of the offered load that must be worked off after the recovery.
 const THROUGHPUT_MIN: f64 = 0.9;

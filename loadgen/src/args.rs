@@ -15,7 +15,7 @@ use crate::slo::Slo;
 const EXAMPLES: &str = "\
 Examples:
   loadgen --rate 1000 --duration 5m
-  loadgen --rate 10k --duration 1m --stock 1000000 --follow --receipts receipts.csv
+  loadgen --rate 10k --duration 1m --follow --receipts receipts.csv
   loadgen --rate 2k --duplicates 1% --invalid 1% --cancels 1% --json report.json
   loadgen --rate 5k --slo 'accept.p99<50ms' --slo 'errors<0.1%' && echo fast enough
   loadgen --direct --orders 1500000";
@@ -121,8 +121,8 @@ struct MixArgs {
     /// Share of shipments of an order acknowledged a moment earlier
     #[arg(long, env = "LOADGEN_SHIPS", value_parser = Share::parse, default_value = "0%")]
     ships: Share,
-    /// Pieces of every product to restock before the load
-    #[arg(long, env = "LOADGEN_STOCK", default_value_t = 0)]
+    /// Pieces of every product to restock before the load; 0 for none
+    #[arg(long, env = "LOADGEN_STOCK", default_value_t = 1_000_000)]
     stock: u32,
 }
 
@@ -214,6 +214,7 @@ mod tests {
         assert_eq!(config.extent, Extent::Duration(Duration::from_secs(300)));
         let Mode::Http(http) = config.mode else { panic!("not over HTTP") };
         assert_eq!((http.url.as_str(), http.connections), ("http://127.0.0.1:8080", 256));
+        assert!(config.stock > 0, "orders need goods");
     }
 
     #[test]

@@ -106,7 +106,7 @@ async fn restock_one(
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }
-    bail!("cannot restock {sku}: {last}")
+    bail!("cannot restock {sku}: {last}; with --stock 0 the load goes without")
 }
 
 /// A product that was never stocked is unknown to the read API; once it is known,

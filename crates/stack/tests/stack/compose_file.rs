@@ -148,6 +148,7 @@ fn containers_have_the_settings_of_native_servers() {
         "LISTENER_SECURITY_PROTOCOL_MAP",
         "LOG_DIRS",
         "HEAP_OPTS",
+        "JVM_PERFORMANCE_OPTS",
         "CONTROLLER_QUORUM_VOTERS",
     ];
     let kafka = environment(&services()["kafka"]);
@@ -157,7 +158,7 @@ fn containers_have_the_settings_of_native_servers() {
         assert!(own.contains(&setting) || native.lines().any(|found| found == line), "{line}");
     }
     let settings = native.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-    assert_eq!(kafka.len(), settings + 1, "the heap is the only one that is not in the file");
+    assert_eq!(kafka.len(), settings + 2, "only the two of the JVM are not in the file");
 
     let native = include_str!("../../postgres/postgresql.conf");
     for flag in services()["postgres"]["command"].as_array().unwrap().iter().skip(1) {
