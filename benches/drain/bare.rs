@@ -114,7 +114,7 @@ impl Bare {
         for partition in 0..PARTITIONS {
             let lane = LaneId { source: Source::Orders, partition };
             if records.iter().any(|record| record.lane == lane) {
-                let claim = claims.claim(lane, || 0).await?.context("nothing stops it")?;
+                let claim = claims.claim(lane, || Some(0)).await?.context("nothing stops it")?;
                 lanes.insert(lane, claim);
             }
         }

@@ -16,6 +16,9 @@ use crate::kafka::FLASH_PREFIX;
 /// Longer than any scenario; the load is ended by a signal.
 const LONGEST: &str = "1h";
 const END_DEADLINE: Duration = Duration::from_secs(60);
+/// How long goods may take to be there.
+const FIRST_DEADLINE: Duration = Duration::from_secs(60);
+const FIRST_LOOK: Duration = Duration::from_millis(100);
 /// Orders a second of a flash sale.
 const FLASH_RATE: &str = "4000";
 
@@ -80,6 +83,18 @@ impl Load {
             self.running = Some(self.spawn(&[steady.as_slice(), &mix].concat())?);
         }
         Ok(())
+    }
+
+    /// Waits for the first receipt: until then goods are brought, and a fault would
+    /// meet no load.
+    pub(crate) async fn flows(&self) -> Result<()> {
+        let receipts = self.receipts.last().context("no generator was started")?;
+        let looks = async {
+            while std::fs::metadata(receipts).is_ok_and(|file| file.len() == 0) {
+                tokio::time::sleep(FIRST_LOOK).await;
+            }
+        };
+        tokio::time::timeout(FIRST_DEADLINE, looks).await.context("no order was acknowledged")
     }
 
     /// `kill -9`; what it saw is lost but for its receipts.

@@ -54,6 +54,7 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     world.begin_load(round.files, round.rate)?;
     let orders = world.kafka.orders().to_owned();
     let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
+    world.load()?.flows().await?;
     sleep(CALM).await;
     let before = Baseline::take(world).await;
     let mut wrong = disturb(world, round.parts).await?;

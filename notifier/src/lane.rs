@@ -12,7 +12,7 @@ use service::kafka::Silence;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::consumer::{Membership, Reader, Source};
+use crate::consumer::{Change, Membership, Reader, Source};
 use crate::metrics::LaneMetrics;
 use crate::sink::Sink;
 
@@ -41,6 +41,16 @@ pub struct Lane {
     chunk: Chunk,
     backoff: Backoff,
     reading: Reading,
+    committed: Committed,
+}
+
+/// What the committed progress says of the chunk in hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Committed {
+    /// No more than was told.
+    Told,
+    /// All of it: the group counts as told what is not, so that nobody else tells it.
+    All,
 }
 
 /// Whether the lane fetches records.
@@ -73,11 +83,13 @@ impl Lane {
             chunk: Chunk::default(),
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
             reading: Reading::On,
+            committed: Committed::Told,
         })
     }
 
     /// Tells until `stop`. Whenever the lane polls, the committed progress is
-    /// exactly what was told, so it may lose a partition or end there.
+    /// exactly what was told, so it may lose a partition or end there; where it could
+    /// not be taken back, the lane keeps what it owes and tells it.
     ///
     /// # Errors
     /// The Kafka client or the sink failed for good.
@@ -120,15 +132,16 @@ impl Lane {
     }
 
     /// Forgets what was read: a new member reads from the committed progress. What
-    /// was committed and not told is lost to this sink, as in a crash.
+    /// that counts as told stays.
     fn begin_anew(&mut self) {
-        let events = self.chunk.pending.len();
         tracing::warn!(
             sink = self.name,
-            events,
             "Kafka answers others and not our consumer: joined the group anew"
         );
         self.partitions.clear();
+        if self.committed == Committed::All {
+            return;
+        }
         self.chunk = Chunk::default();
         self.reading = Reading::On;
         self.metrics.up.set(1.0);
@@ -137,11 +150,13 @@ impl Lane {
     /// Commits the chunk, tells it, and takes the progress back where it was
     /// not taken.
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        if let Err(error) = self.reader.commit(&self.chunk.end()) {
-            self.health.fail(&self.condition, format!("cannot commit progress: {error}"));
-            return self.hold(&format!("cannot commit progress: {error}"));
+        if self.committed == Committed::Told {
+            if let Err(error) = self.reader.commit(&self.chunk.end()) {
+                self.health.fail(&self.condition, format!("cannot commit progress: {error}"));
+                return self.hold(&format!("cannot commit progress: {error}"));
+            }
+            self.health.pass(&self.condition);
         }
-        self.health.pass(&self.condition);
         let chunk = std::mem::take(&mut self.chunk.pending);
         let records = chunk.len();
         if records > 0 {
@@ -155,14 +170,19 @@ impl Lane {
             }
         }
         self.chunk = Chunk::default();
+        self.committed = Committed::Told;
         self.resume()
     }
 
     fn take_back(&mut self, problem: Option<String>) -> anyhow::Result<()> {
-        if let Err(error) = self.reader.commit(&self.chunk.progress()) {
+        // Once it could not be taken back the partitions may be another's.
+        if self.committed == Committed::Told
+            && let Err(error) = self.reader.commit(&self.chunk.progress())
+        {
             let events = self.chunk.pending.len();
             tracing::error!(sink = self.name, events, %error,
                 "cannot take progress back; a crash now would lose these events");
+            self.committed = Committed::All;
         }
         match problem {
             Some(problem) => {
@@ -239,7 +259,12 @@ impl Lane {
         // A rebalance comes without a record; should one come along, it is from
         // after the rebalance, and its partition must be known first.
         for change in changes {
-            apply(change, partitions, chunk, self.window)?;
+            if let Change::Revoked(partition) = change
+                && self.committed == Committed::Told
+            {
+                chunk.forget(partition);
+            }
+            apply(change, partitions, self.window)?;
         }
         read(polled, partitions, chunk, metrics)?;
         if self.reading == Reading::Paused {

@@ -101,6 +101,8 @@ pub struct Unreadable {
     pub body: BodyHash,
     /// Fingerprint of key, value and headers.
     pub content: u64,
+    /// Bytes of key, value and headers.
+    pub size: usize,
     /// When it was written, by the log's clock.
     pub logged_s: u32,
     /// Fingerprint of the code in `dead_letters`, once seen.
@@ -235,6 +237,7 @@ impl Ledger {
             key: record.key.and_then(id_of),
             body,
             content: print_content(record.key, record.value, record.headers.0.iter().copied()),
+            size: size(record),
             logged_s: record.logged_s,
             row: None,
             marked: false,
@@ -299,6 +302,12 @@ impl Ledger {
 pub fn print_texts(texts: &[Option<&str>]) -> u64 {
     let add = |print: Fingerprint, text: &Option<&str>| print.optional(text.map(str::as_bytes));
     texts.iter().fold(Fingerprint::new(), add).finish()
+}
+
+fn size(record: &Record<'_>) -> usize {
+    let of = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers = record.headers.0.iter().map(|(name, value)| name.len() + of(*value));
+    of(record.key) + of(record.value) + headers.sum::<usize>()
 }
 
 /// Fingerprint of a record's bytes.

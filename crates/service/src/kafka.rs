@@ -36,7 +36,7 @@ pub fn producer(brokers: &str, client_id: &str) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("acks", "all")
         // While a request is unanswered the next one gathers records instead of
-        // waiting in a busy loop for a free place (ADR 7).
+        // waiting in a busy loop for a free place (ADR 9).
         .set("max.in.flight.requests.per.connection", "1")
         .set("partitioner", "murmur2_random")
         // Cheaper than the network and the page cache it saves.

@@ -19,6 +19,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// reasons come on top.
 pub const DEAD_LETTER_LIMIT: (&str, &str) = ("max.message.bytes", "2097152");
 
+/// Setting of all topics: a record goes when its whole segment is older than the
+/// retention of 7 days. With segments of a day none outlives the 8 days for which the
+/// processor remembers what it has counted.
+const SEGMENT_AGE: (&str, &str) = ("segment.ms", "86400000");
+
 /// One attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -108,6 +113,7 @@ pub async fn until_told(admin: &AdminClient<DefaultClientContext>, topics: &[&st
 
 fn new_topic(topic: &Topic) -> NewTopic<'_> {
     let new = NewTopic::new(&topic.name, i32::from(topic.partitions), TopicReplication::Fixed(1));
+    let new = new.set(SEGMENT_AGE.0, SEGMENT_AGE.1);
     if topic.name == env::value("DLQ_TOPIC") {
         new.set(DEAD_LETTER_LIMIT.0, DEAD_LETTER_LIMIT.1)
     } else {

@@ -25,7 +25,6 @@ pub(super) struct Partition {
 pub(super) fn apply(
     change: Change,
     partitions: &mut HashMap<i32, Partition>,
-    chunk: &mut Chunk,
     window: usize,
 ) -> anyhow::Result<()> {
     match change {
@@ -34,7 +33,6 @@ pub(super) fn apply(
         }
         Change::Revoked(partition) => {
             partitions.remove(&partition);
-            chunk.forget(partition);
         }
         Change::Failed(error) => {
             return Err(error).context("cannot learn how far new partitions are told");

@@ -85,17 +85,16 @@ impl Assignment {
     }
 }
 
-/// Where a log begins. A partition whose leader is just being chosen is asked
-/// again; to assume a place too low stops the processor loudly, never silently.
-fn lowest_offset(consumer: &BaseConsumer<Assignment>, topic: &str, partition: i32) -> i64 {
+/// Where a log begins. A partition whose leader is just being chosen is asked again.
+fn lowest_offset(consumer: &BaseConsumer<Assignment>, topic: &str, partition: i32) -> Option<i64> {
     let deadline = Instant::now() + WATERMARK_TIMEOUT;
     loop {
         match consumer.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT) {
-            Ok((low, _)) => return low,
+            Ok((low, _)) => return Some(low),
             Err(_) if Instant::now() < deadline => std::thread::sleep(WATERMARK_PAUSE),
             Err(error) => {
-                tracing::warn!(%topic, partition, %error, "cannot learn where the log begins, assuming 0");
-                return 0;
+                tracing::warn!(%topic, partition, %error, "cannot learn where the log begins");
+                return None;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Claiming lanes: raises the epoch, so that the last owner's transactions
 //! change nothing from here on, and learns where to read on.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,14 @@ use sqlx::{Connection, PgConnection, Row};
 use tokio_util::sync::CancellationToken;
 
 use crate::lane::{Claim, LaneId, Tenure};
-use crate::store::Database;
 use crate::store::sqlstate::{Remedy, remedy};
+use crate::store::{Database, answered};
 
 /// A rebalance waits for this; it is below `max.poll.interval.ms` (5 minutes),
 /// after which the group would go on without us.
 const DEADLINE: Duration = Duration::from_secs(240);
+/// One try, which waits for the last owner's transaction.
+const TRY_MAX: Duration = Duration::from_secs(50);
 
 /// Claims lanes for one process.
 pub struct Claims {
@@ -38,11 +41,11 @@ impl Claims {
     /// nobody has claimed the lane before. `None` when stopped meanwhile.
     ///
     /// # Errors
-    /// PostgreSQL was away for longer than the deadline, or refuses us.
+    /// PostgreSQL or Kafka was away for longer than the deadline, or refuses us.
     pub async fn claim(
         &mut self,
         lane: LaneId,
-        lowest: impl Fn() -> i64,
+        lowest: impl Fn() -> Option<i64>,
     ) -> anyhow::Result<Option<Claim>> {
         let stop = self.stop.clone();
         let claimed = stop.run_until_cancelled(self.until_claimed(lane, lowest)).await;
@@ -52,12 +55,12 @@ impl Claims {
     async fn until_claimed(
         &mut self,
         lane: LaneId,
-        lowest: impl Fn() -> i64,
+        lowest: impl Fn() -> Option<i64>,
     ) -> anyhow::Result<Claim> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
         let give_up_at = Instant::now() + DEADLINE;
         loop {
-            match self.try_claim(lane, &lowest).await {
+            match answered(TRY_MAX, self.try_claim(lane, &lowest)).await {
                 Ok(claim) => {
                     self.health.pass("claim");
                     return Ok(claim);
@@ -84,7 +87,7 @@ impl Claims {
     async fn try_claim(
         &mut self,
         lane: LaneId,
-        lowest: &impl Fn() -> i64,
+        lowest: &impl Fn() -> Option<i64>,
     ) -> Result<Claim, sqlx::Error> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -99,7 +102,9 @@ impl Claims {
         .bind(lane.partition)
         .fetch_optional(&mut *transaction)
         .await?;
-        let start = known.unwrap_or_else(lowest);
+        // Nothing is assumed: what is written here decides what counts as gone.
+        let unknown = || io::Error::other("Kafka does not say where the log begins");
+        let start = known.or_else(lowest).ok_or_else(unknown)?;
         let row = sqlx::query(
             "insert into partition_progress as p (topic, partition, epoch, next_offset, resume_offset, owner) \
              values ($1, $2, 1, $3, $3, $4) \

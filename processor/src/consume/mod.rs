@@ -4,6 +4,7 @@
 mod assignment;
 mod claims;
 mod poll_loop;
+pub mod probe;
 mod stash;
 mod watchdog;
 

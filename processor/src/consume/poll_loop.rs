@@ -129,13 +129,14 @@ impl PollLoop {
     }
 
     /// Waits for Kafka, and only for Kafka: topics do not appear by waiting.
-    fn find_topics(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    fn find_topics(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
             let metadata = match self.consumer.fetch_metadata(None, METADATA_TIMEOUT) {
                 Ok(metadata) => metadata,
                 Err(error) => {
                     self.config.health.fail("kafka", error.to_string());
                     tracing::warn!(%error, "cannot reach Kafka, trying again");
+                    self.join_anew_if_lost()?;
                     continue;
                 }
             };

@@ -37,6 +37,10 @@ pub trait Carrier: Send + Sync {
     /// Sends a parcel and tells the receipt what becomes of it.
     fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>);
 
+    /// Counts the clients that it has had. What an earlier one was given and did not
+    /// acknowledge is lost.
+    fn generation(&self) -> u64;
+
     /// Makes sending possible again after a delivery failed.
     ///
     /// # Errors
@@ -50,6 +54,8 @@ pub struct LanePublisher {
     carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
     sent: VecDeque<(Parcel, Arc<Receipt>)>,
+    /// Of the client that everything in `sent` was given to.
+    generation: u64,
     backoff: Backoff,
     /// Set while a failed delivery waits to be sent again.
     again_at: Option<Instant>,
@@ -60,12 +66,16 @@ impl LanePublisher {
     pub fn new(lane: LaneId, carrier: Arc<dyn Carrier>, wake: Arc<Notify>) -> Self {
         let backoff =
             Backoff::new(std::time::Duration::from_millis(20), std::time::Duration::from_secs(2));
-        Self { lane, carrier, wake, sent: VecDeque::new(), backoff, again_at: None }
+        let generation = carrier.generation();
+        Self { lane, carrier, wake, sent: VecDeque::new(), generation, backoff, again_at: None }
     }
 
     /// Publishes a parcel after all earlier ones.
     pub fn publish(&mut self, parcel: Parcel) {
-        let receipt = Receipt::new(parcel.records(), self.wake.clone());
+        if self.sent.is_empty() {
+            self.generation = self.carrier.generation();
+        }
+        let receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
         // Behind a failed parcel it would overtake; it goes when that goes again.
         if self.again_at.is_none() && !self.has_failed() {
             self.carrier.send(&parcel, &receipt);
@@ -121,7 +131,8 @@ impl LanePublisher {
     }
 
     fn has_failed(&self) -> bool {
-        self.sent.iter().any(|(_, receipt)| receipt.delivery() == Delivery::Failed)
+        let lost = !self.sent.is_empty() && self.generation != self.carrier.generation();
+        lost || self.sent.iter().any(|(_, receipt)| receipt.delivery() == Delivery::Failed)
     }
 
     fn send_all_again(&mut self, now: Instant) {
@@ -131,8 +142,9 @@ impl LanePublisher {
             return;
         }
         self.again_at = None;
+        self.generation = self.carrier.generation();
         for (parcel, receipt) in &mut self.sent {
-            *receipt = Receipt::new(parcel.records(), self.wake.clone());
+            *receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
             self.carrier.send(parcel, receipt);
         }
     }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use contract::header;
 use contract::topic::Topics;
 use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use service::kafka::has_lost_kafka;
@@ -42,7 +43,11 @@ impl ProducerContext for Acknowledger {
     }
 }
 
-type Client = ThreadedProducer<Acknowledger>;
+/// A librdkafka client, and how many came before it.
+struct Client {
+    inner: ThreadedProducer<Acknowledger>,
+    generation: u64,
+}
 
 /// Sends events and dead letters.
 pub struct Producer {
@@ -71,14 +76,14 @@ impl Producer {
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "131072");
         let acknowledger = Acknowledger::default();
-        let client = ArcSwap::from_pointee(connect(&config, &acknowledger)?);
+        let client = ArcSwap::from_pointee(connect(&config, &acknowledger, 0)?);
         Ok(Self { client, config, acknowledger, topics })
     }
 
     /// Records that the broker has taken, and how many wait for that.
     pub(super) fn progress(&self) -> (u64, i32) {
         let acknowledged = self.acknowledger.acknowledged.load(Ordering::Relaxed);
-        (acknowledged, self.client.load().in_flight_count())
+        (acknowledged, self.client.load().inner.in_flight_count())
     }
 
     /// Replaces a client that has lost Kafka; what waited in it fails, and is sent
@@ -86,7 +91,7 @@ impl Producer {
     pub(super) fn replace_if_lost(&self) -> anyhow::Result<()> {
         let current = self.client.load_full();
         let brokers = self.config.get("bootstrap.servers").unwrap_or_default();
-        if has_lost_kafka(current.client(), brokers) {
+        if has_lost_kafka(current.inner.client(), brokers) {
             tracing::error!("Kafka answers others and not our producer: replacing it");
             self.replace(&current)?;
         }
@@ -96,14 +101,15 @@ impl Producer {
     /// Several callers replace a client once.
     fn replace(&self, current: &Arc<Client>) -> anyhow::Result<()> {
         metrics::counter!("producer_restarts_total").increment(1);
-        let fresh = Arc::new(connect(&self.config, &self.acknowledger)?);
+        let generation = current.generation + 1;
+        let fresh = Arc::new(connect(&self.config, &self.acknowledger, generation)?);
         self.client.compare_and_swap(current, fresh);
         Ok(())
     }
 
     fn send_event(
         &self,
-        client: &Client,
+        client: &ThreadedProducer<Acknowledger>,
         event: &EventOut,
         receipt: &Arc<Receipt>,
     ) -> Result<(), ()> {
@@ -119,51 +125,71 @@ impl Producer {
             .key(&event.subject)
             .payload(&event.data)
             .headers(headers);
-        client.send(record).map_err(|_| ())
+        client.send(record).map_err(|(error, _)| not_taken(&error))
     }
 
+    /// A letter that is too large for a record goes without what it was: PostgreSQL
+    /// has that, and the log at its place.
     fn send_dead(
         &self,
-        client: &Client,
+        client: &ThreadedProducer<Acknowledger>,
         record: &Record,
         (code, message): (&str, &str),
         receipt: &Arc<Receipt>,
     ) -> Result<(), ()> {
-        let mut headers = OwnedHeaders::new();
-        for (name, value) in record.headers() {
-            let name = String::from_utf8_lossy(name);
-            headers = headers.insert(Header { key: &name, value });
-        }
         let topic = record.lane.topic(&self.topics);
-        headers = headers
-            .insert(text(header::DLQ_TOPIC, topic))
-            .insert(text(header::DLQ_PARTITION, &record.lane.partition.to_string()))
-            .insert(text(header::DLQ_OFFSET, &record.offset.to_string()))
-            .insert(text(header::DLQ_CODE, code))
-            .insert(text(header::DLQ_MESSAGE, message));
-        let mut dead =
+        let reasons = |headers: OwnedHeaders| {
+            headers
+                .insert(text(header::DLQ_TOPIC, topic))
+                .insert(text(header::DLQ_PARTITION, &record.lane.partition.to_string()))
+                .insert(text(header::DLQ_OFFSET, &record.offset.to_string()))
+                .insert(text(header::DLQ_CODE, code))
+                .insert(text(header::DLQ_MESSAGE, message))
+        };
+        let letter = |headers| {
             BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topics.dlq, receipt.clone())
-                .headers(headers);
+                .headers(reasons(headers))
+        };
+        let own = record.headers().fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header { key: &String::from_utf8_lossy(name), value })
+        });
+        let mut dead = letter(own);
         if let Some(key) = record.key() {
             dead = dead.key(key);
         }
         if let Some(value) = record.value() {
             dead = dead.payload(value);
         }
-        client.send(dead).map_err(|_| ())
+        let sent = match client.send(dead) {
+            Err((error, _)) if is_too_large(&error) => client.send(letter(OwnedHeaders::new())),
+            sent => sent,
+        };
+        sent.map_err(|(error, _)| not_taken(&error))
     }
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+}
+
+fn not_taken(error: &KafkaError) {
+    tracing::warn!(%error, "a record was not taken, its lane sends it again");
 }
 
 impl Carrier for Producer {
     /// Hands a parcel to librdkafka. A queue without room fails the receipt.
     fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
         let client = self.client.load();
+        if client.generation != receipt.generation() {
+            return receipt.fail();
+        }
+        let client = &client.inner;
         let sent = match parcel {
             Parcel::Events(_, events) => {
-                events.iter().try_for_each(|event| self.send_event(&client, event, receipt))
+                events.iter().try_for_each(|event| self.send_event(client, event, receipt))
             }
             Parcel::Dead(letters) => letters.iter().try_for_each(|(record, code, message)| {
-                self.send_dead(&client, record, (code, message), receipt)
+                self.send_dead(client, record, (code, message), receipt)
             }),
         };
         if sent.is_err() {
@@ -171,10 +197,14 @@ impl Carrier for Producer {
         }
     }
 
+    fn generation(&self) -> u64 {
+        self.client.load().generation
+    }
+
     /// Replaces a client that met a fatal error.
     fn revive(&self) -> anyhow::Result<()> {
         let current = self.client.load_full();
-        if let Some((code, reason)) = current.client().fatal_error() {
+        if let Some((code, reason)) = current.inner.client().fatal_error() {
             tracing::error!(%code, %reason, "the producer died, starting a new one");
             self.replace(&current)?;
         }
@@ -182,8 +212,14 @@ impl Carrier for Producer {
     }
 }
 
-fn connect(config: &rdkafka::ClientConfig, acknowledger: &Acknowledger) -> anyhow::Result<Client> {
-    config.create_with_context(acknowledger.clone()).context("cannot make a Kafka producer")
+fn connect(
+    config: &rdkafka::ClientConfig,
+    acknowledger: &Acknowledger,
+    generation: u64,
+) -> anyhow::Result<Client> {
+    let inner =
+        config.create_with_context(acknowledger.clone()).context("cannot make a Kafka producer")?;
+    Ok(Client { inner, generation })
 }
 
 fn text<'a>(name: &'a str, value: &'a str) -> Header<'a, &'a [u8]> {

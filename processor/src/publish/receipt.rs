@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 /// Acknowledgements of one parcel.
 #[derive(Debug)]
 pub struct Receipt {
+    /// The client that its parcel was given to.
+    generation: u64,
     missing: AtomicUsize,
     failed: AtomicBool,
     wake: Arc<Notify>,
@@ -22,9 +24,15 @@ pub(super) enum Delivery {
 }
 
 impl Receipt {
-    pub(super) fn new(records: usize, wake: Arc<Notify>) -> Arc<Self> {
+    pub(super) fn new(records: usize, generation: u64, wake: Arc<Notify>) -> Arc<Self> {
         let missing = AtomicUsize::new(records);
-        Arc::new(Self { missing, failed: AtomicBool::new(false), wake })
+        Arc::new(Self { generation, missing, failed: AtomicBool::new(false), wake })
+    }
+
+    /// Which client its parcel is for; another one must not take it, for what came
+    /// before it would come behind.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(super) fn delivery(&self) -> Delivery {

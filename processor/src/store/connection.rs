@@ -1,11 +1,36 @@
-//! A connection with server-side time-outs: futures are never cancelled, so the
-//! server is what ends a statement that takes too long.
+//! A connection with server-side time-outs: the server is what ends a statement that
+//! takes too long. Only one that has vanished without a word is given up from here.
+
+use std::io;
+use std::time::Duration;
 
 use contract::topic::Topics;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use crate::lane::{LaneId, Source};
+
+/// How long connecting may take, also over a link that takes its time.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// How long all statements of a transaction may take together; the server ends each
+/// of them after 10 s.
+pub const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// An answer, or an error when the server gives none.
+///
+/// # Errors
+/// What the server says, or that it said nothing within `max`.
+pub async fn answered<T>(
+    max: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = |_| {
+        let words = format!("PostgreSQL gave no answer within {} s", max.as_secs());
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, words)))
+    };
+    tokio::time::timeout(max, Box::pin(answer)).await.unwrap_or_else(silence)
+}
 
 /// Where the tables are and under which topic names lanes are written.
 #[derive(Clone, Debug)]
@@ -43,7 +68,7 @@ impl Database {
             ("enable_seqscan", "off"),
             ("jit", "off"),
         ]);
-        PgConnection::connect_with(&options).await
+        answered(CONNECT_MAX, PgConnection::connect_with(&options)).await
     }
 
     /// The topic's name as written to tables.

@@ -21,7 +21,7 @@ pub mod view;
 
 pub use apply::{Applied, ApplyError, apply};
 pub use batch::{Advance, Batch, BodyHash, DeadLetter, Retired};
-pub use connection::{Database, committed_seq};
+pub use connection::{ANSWER_MAX, Database, answered, committed_seq};
 pub(crate) use dead_letters::{OwnedHeader, headers_from_json};
 pub use outbox::{decode, encode};
 pub use pending::{Pending, pending};

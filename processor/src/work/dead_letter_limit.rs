@@ -22,7 +22,7 @@ pub(super) struct DeadLetterLimit {
 /// Most records are unreadable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{dead} of the last {all} records are unreadable; the last ones are still in the log, not in the dead letters. \
+    "{dead} of the last {all} records are unreadable or refused; the last ones are still in the log, not in the dead letters. \
      Mend whoever sends them, or this reader, and start again; --dead-letter-limit 0 lets them pass"
 )]
 pub(super) struct MostAreDead {
@@ -54,6 +54,15 @@ impl DeadLetterLimit {
         let most = self.limit > 0 && self.dead >= self.limit && self.dead > self.good;
         if most { Err(MostAreDead { dead: self.dead, all: self.dead + self.good }) } else { Ok(()) }
     }
+
+    /// Whether one more that was admitted as readable may become a dead letter.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(super) fn turned_dead(&mut self, now: Instant) -> Result<(), MostAreDead> {
+        self.good = self.good.saturating_sub(1);
+        self.admit(0, 1, now)
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +76,15 @@ mod tests {
         assert!(limit.admit(0, 99, now).is_ok());
         assert!(limit.admit(1_000, 900, now).is_ok());
         assert_eq!(limit.admit(0, 2, now), Err(MostAreDead { dead: 1_001, all: 2_001 }));
+    }
+
+    #[test]
+    fn a_flood_of_what_was_readable_is_one_too() {
+        let now = Instant::now();
+        let mut limit = DeadLetterLimit::new(100, now);
+        assert!(limit.admit(150, 0, now).is_ok());
+        assert!((0..99).all(|_| limit.turned_dead(now).is_ok()));
+        assert_eq!(limit.turned_dead(now), Err(MostAreDead { dead: 100, all: 150 }));
     }
 
     #[test]

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use contract::OrderId;
+use processor::consume::probe::{Found, look};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use testkit::wait_until_named;
 
 use super::world::{Running, World, body, headers};
 
@@ -64,6 +69,75 @@ async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour(
     world.until("select count(*)::text from orders", "99").await;
     world.until("select string_agg(code, ' ') from dead_letters", "refused_by_database").await;
     processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_that_rides_with_a_refused_record_is_not_lost() {
+    let mut world = World::new("riders").await;
+    sqlx::query("alter table orders add constraint odd check (customer_id <> 'c-13')")
+        .execute(&mut world.books)
+        .await
+        .unwrap();
+    // The answer is there long before the next commit, which takes the refused record.
+    let flags = ["--commit-interval", "1s", "--workers", "1", "--payment-success", "1"];
+    let processor = Running::start(&world.bed, &flags).await;
+    world.stock("p-1", 10).await;
+    let order_id = OrderId::mint();
+    world.order(order_id, &body("p-1", 1, "1")).await;
+    world.until_status(order_id, "RESERVED").await;
+    world.order(OrderId::mint(), &body("p-1", 1, "1").replace("c-1", "c-13")).await;
+    world.until("select string_agg(code, ' ') from dead_letters", "refused_by_database").await;
+    world.until_status(order_id, "PAID").await;
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_no_record_can_hold_goes_without_its_value() {
+    let mut world = World::new("huge").await;
+    let topic = world.bed.topics.orders.clone();
+    // The broker looks at what is left after compression.
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &world.bed.brokers)
+        .set("compression.type", "lz4")
+        .set("message.max.bytes", "8000000")
+        .create()
+        .unwrap();
+    let huge = vec![b'x'; 3_000_000];
+    let record: BaseRecord<'_, [u8], [u8]> =
+        BaseRecord::to(&topic).partition(0).key(&b"k"[..]).payload(&huge);
+    producer.send(record).unwrap();
+    producer.flush(Duration::from_secs(10)).unwrap();
+    let processor = Running::start(&world.bed, &[]).await;
+    let published = "select count(*)::text from dead_letters where published_at is not null";
+    world.until(published, "1").await;
+    let dead = world.bed.read_all(&world.bed.topics.dlq).await;
+    assert_eq!((dead.len(), dead[0].value.as_deref()), (1, None));
+    let code = world.text("select code from dead_letters").await.into_bytes();
+    assert!(dead[0].headers.contains(&("x-dlq-error-code".to_owned(), code)));
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_marker_of_a_transaction_is_no_record_to_wait_for() {
+    let world = World::new("markers").await;
+    let topic = world.bed.topics.orders.clone();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &world.bed.brokers)
+        .set("transactional.id", &topic)
+        .create()
+        .unwrap();
+    let soon = Duration::from_secs(20);
+    producer.init_transactions(soon).unwrap();
+    producer.begin_transaction().unwrap();
+    let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&topic).partition(0).payload(&b"x"[..]);
+    producer.send(record).unwrap();
+    producer.commit_transaction(soon).unwrap();
+    let brokers = &world.bed.brokers;
+    // The broker writes the marker a moment after it has answered.
+    let committed = async || look(brokers, &topic, 0, 0) == Found::Record;
+    wait_until_named("the record of the transaction", soon, committed).await;
+    // The log ends at offset 2; the marker is at 1.
+    assert_eq!(look(brokers, &topic, 0, 1), Found::Nothing);
 }
 
 #[tokio::test(flavor = "multi_thread")]

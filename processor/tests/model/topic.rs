@@ -29,6 +29,8 @@ struct Queue {
     sent: VecDeque<(Sent, Arc<Receipt>)>,
     /// Delivered, the acknowledgement still under way.
     delivered: Vec<Arc<Receipt>>,
+    /// Clients that died.
+    generation: u64,
 }
 
 impl Line {
@@ -58,12 +60,16 @@ impl Line {
         queue.sent.is_empty() && queue.delivered.is_empty()
     }
 
-    /// The client dies: what is not acknowledged fails, what is not sent is lost.
+    /// The client dies and another one takes its place: what is not sent is lost.
+    /// Every second one tells what failed; of the others the generation tells.
     pub(crate) fn fail(&self) {
         let mut queue = self.queue.lock().unwrap();
-        let Queue { sent, delivered } = &mut *queue;
-        delivered.drain(..).for_each(|receipt| receipt.fail());
-        sent.drain(..).for_each(|(_, receipt)| receipt.fail());
+        queue.generation += 1;
+        let lost = queue.sent.drain(..).map(|(_, receipt)| receipt).collect::<Vec<_>>();
+        let lost = lost.into_iter().chain(std::mem::take(&mut queue.delivered));
+        if queue.generation.is_multiple_of(2) {
+            lost.for_each(|receipt| receipt.fail());
+        }
     }
 
     /// Late acknowledgements arrive.
@@ -77,6 +83,9 @@ impl Line {
 impl Carrier for Line {
     fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
         let mut queue = self.queue.lock().unwrap();
+        if queue.generation != receipt.generation() {
+            return receipt.fail();
+        }
         let records: Vec<Sent> = match parcel {
             Parcel::Events(_, events) => {
                 let sent = |event: &processor::decide::EventOut| {
@@ -94,6 +103,10 @@ impl Carrier for Line {
             }
             queue.sent.push_back((record, receipt.clone()));
         }
+    }
+
+    fn generation(&self) -> u64 {
+        self.queue.lock().unwrap().generation
     }
 
     fn revive(&self) -> anyhow::Result<()> {

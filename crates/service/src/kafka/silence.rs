@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// How long a client may hear nothing before it is looked at. Clients that work
 /// reconnect within a second.
@@ -42,8 +43,11 @@ impl Silence {
 /// Whether Kafka answers a client that begins now, but not this one. Blocks for
 /// up to three seconds.
 pub fn has_lost_kafka<C: ClientContext>(client: &Client<C>, brokers: &str) -> bool {
-    // The brokers of an answer are not looked at: one that is being asked is there.
-    client.fetch_metadata(None, ANSWER).is_err() && answers_new_clients(brokers)
+    // A time-out would be a broker that is slow, or a question that waits behind a
+    // request: a client without any broker says so.
+    let answer = client.fetch_metadata(None, ANSWER);
+    let alone = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
+    answer.is_err_and(|error| error == alone) && answers_new_clients(brokers)
 }
 
 fn answers_new_clients(brokers: &str) -> bool {

@@ -8,6 +8,7 @@ use rdkafka::consumer::Consumer;
 use service::kafka::{Silence, has_lost_kafka};
 
 use super::{PollLoop, join};
+use crate::consume::probe::{Found, look};
 use crate::consume::watchdog::{Standing, Watchdog};
 
 /// How long a broker that was away may take to show that it is back.
@@ -38,9 +39,7 @@ impl PollLoop {
             Err(error) if silent => {
                 self.silence = Silence::from(now);
                 self.config.health.fail("kafka", error.to_string());
-                if has_lost_kafka(self.consumer.client(), &self.config.brokers) {
-                    self.join_anew()?;
-                }
+                self.join_anew_if_lost()?;
             }
             Err(_) => {}
         }
@@ -48,7 +47,10 @@ impl PollLoop {
     }
 
     /// Takes a new consumer in place of one that has lost Kafka.
-    fn join_anew(&mut self) -> anyhow::Result<()> {
+    pub(super) fn join_anew_if_lost(&mut self) -> anyhow::Result<()> {
+        if !has_lost_kafka(self.consumer.client(), &self.config.brokers) {
+            return Ok(());
+        }
         tracing::warn!("Kafka answers others and not our consumer: joining the group anew");
         let lanes: Vec<_> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|lane| self.revoked(lane));
@@ -102,9 +104,10 @@ impl PollLoop {
                     let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
                     let Ok((_, end)) = ends else { continue };
                     ensure!(
-                        !Watchdog::must_end(still, end, next),
-                        "{lane} got no record for {still:?} though the log has {} more; start again to join the group anew",
-                        end - next
+                        !Watchdog::must_end(still, end, next)
+                            || look(&self.config.brokers, topic, lane.partition, next)
+                                == Found::Nothing,
+                        "{lane} got no record for {still:?} though the log has more, up to {end}; start again to join the group anew"
                     );
                 }
             }
@@ -128,8 +131,9 @@ impl PollLoop {
             }
         }
         format!(
-            "records that were not processed are gone from the log: {}; restore the topic, or accept the loss by \
-             setting partition_progress.next_offset by hand",
+            "records that were not processed are gone from the log: {}; restore the topic. To accept the loss of what \
+             was deleted, set next_offset and resume_offset in partition_progress by hand; a topic that was made anew \
+             needs an empty database, for its records stand at places that are taken",
             if gaps.is_empty() {
                 "the broker does not say which".to_owned()
             } else {

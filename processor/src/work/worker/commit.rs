@@ -12,7 +12,7 @@ use super::Worker;
 use crate::decide::Outcome;
 use crate::lane::{LaneId, Record, Standing};
 use crate::store::sqlstate::{self, Remedy};
-use crate::store::{self, Applied, ApplyError, Batch, DeadLetter, Retired};
+use crate::store::{self, ANSWER_MAX, Applied, ApplyError, Batch, DeadLetter, Retired};
 use crate::work::read::{ReadBatch, read, shortened};
 
 /// Tries of one transaction before the batch is halved to shorten its locks.
@@ -32,6 +32,12 @@ enum Attempt {
 pub(super) struct Riders {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) retired: BTreeMap<LaneId, Retired>,
+}
+
+impl Riders {
+    fn are_none(&self) -> bool {
+        self.outcomes.is_empty() && self.retired.is_empty()
+    }
 }
 
 impl Worker {
@@ -55,6 +61,11 @@ impl Worker {
                     self.keep_owned(&mut riders);
                     parts.push(part);
                 }
+                // What rides goes first and alone: a record is to blame only for what is
+                // refused without it, and burying one must not take the riders along.
+                Attempt::Refused(_) if !part.is_empty() && !riders.are_none() => {
+                    parts.extend([part, &[]]);
+                }
                 Attempt::Refused(error) => match part {
                     [] => return Err(error).context("PostgreSQL refuses a settlement"),
                     [record] => self.bury(record, &error).await?,
@@ -71,6 +82,7 @@ impl Worker {
     /// A record that PostgreSQL refuses becomes a dead letter.
     async fn bury(&mut self, record: &Record, error: &sqlx::Error) -> anyhow::Result<()> {
         tracing::warn!(lane = %record.lane, offset = record.offset, %error, "record refused by the database");
+        self.dead_letters.turned_dead(Instant::now())?;
         let code = sqlstate::code(error).unwrap_or_default();
         let message = shortened(format!("SQLSTATE {code}: {error}"));
         let dead = vec![DeadLetter { record, code: "refused_by_database", message }];
@@ -122,9 +134,12 @@ impl Worker {
             let begun = Instant::now();
             self.connect().await?;
             let Some(connection) = self.connection.as_mut() else { continue };
-            let error = match store::apply(connection, &self.database, batch, &mut self.seen, &now)
-                .await
-            {
+            let applying = store::apply(connection, &self.database, batch, &mut self.seen, &now);
+            // Whether it committed nobody can say, but whoever claims the lanes next.
+            let applied = tokio::time::timeout(ANSWER_MAX, applying).await.context(
+                "PostgreSQL gave no answer to a batch; started again, the processor goes on",
+            )?;
+            let error = match applied {
                 Ok(applied) => {
                     self.metrics.commit.record(begun.elapsed());
                     self.applied(batch, applied);
@@ -220,7 +235,8 @@ impl Worker {
             self.connect().await?;
             let Some(connection) = self.connection.as_mut() else { continue };
             let topic = self.database.topic(lane);
-            match store::committed_seq(connection, topic, lane.partition, epoch).await {
+            let asked = store::committed_seq(connection, topic, lane.partition, epoch);
+            match store::answered(ANSWER_MAX, asked).await {
                 Ok(seq) => return Ok(seq),
                 Err(error) => self.remedy_read(error).await?,
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use crate::decide::Outcome;
-use crate::store;
+use crate::store::{self, ANSWER_MAX};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -36,7 +36,8 @@ impl Worker {
         let retired = self.retired.values().flat_map(|retired| &retired.outbox);
         let known: Vec<i64> = self.desk.rows().chain(retired.copied()).collect();
         let Some(connection) = self.connection.as_mut() else { return Ok(()) };
-        match store::pending(connection, &self.database, &claims, &known).await {
+        let looking = store::pending(connection, &self.database, &claims, &known);
+        match store::answered(ANSWER_MAX, looking).await {
             Ok(mut pending) => {
                 if !pending.lost.is_empty() {
                     self.drop_lost_lanes().await?;

@@ -97,7 +97,7 @@ impl Replay {
     async fn follow(&mut self, log: &Log, call: &Call) -> &'static str {
         match call {
             Call::Claim(expected) => {
-                let claim = self.claims.claim(expected.lane, || 0).await.unwrap().unwrap();
+                let claim = self.claims.claim(expected.lane, || Some(0)).await.unwrap().unwrap();
                 assert_eq!(numbers(&claim), numbers(expected));
                 "claimed"
             }
