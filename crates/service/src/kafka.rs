@@ -39,7 +39,7 @@ pub fn producer(brokers: &str, client_id: &str) -> ClientConfig {
         // waiting in a busy loop for a free place (ADR 9).
         .set("max.in.flight.requests.per.connection", "1")
         .set("partitioner", "murmur2_random")
-        // Cheaper than the network and the page cache it saves.
+        // At 256 connections the gateway takes a fifth less CPU with it (ADR 12).
         .set("compression.type", "lz4")
         .set("batch.size", "524288");
     config

@@ -32,10 +32,19 @@ impl Parcel {
     }
 }
 
+/// Whether a parcel is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handed {
+    /// The receipt tells what becomes of it.
+    Over,
+    /// The carrier had no room for all of it, and has to be given it again.
+    NoRoom,
+}
+
 /// Takes parcels to the broker.
 pub trait Carrier: Send + Sync {
     /// Sends a parcel and tells the receipt what becomes of it.
-    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>);
+    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed;
 
     /// Counts the clients that it has had. What an earlier one was given and did not
     /// acknowledge is lost.
@@ -53,11 +62,13 @@ pub struct LanePublisher {
     lane: LaneId,
     carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
-    sent: VecDeque<(Parcel, Arc<Receipt>)>,
+    /// In the order of commits; those without a receipt wait to be handed over, and
+    /// so does everything behind them.
+    sent: VecDeque<(Parcel, Option<Arc<Receipt>>)>,
     /// Of the client that everything in `sent` was given to.
     generation: u64,
     backoff: Backoff,
-    /// Set while a failed delivery waits to be sent again.
+    /// Set while what failed or found no room waits to be sent again.
     again_at: Option<Instant>,
 }
 
@@ -75,12 +86,15 @@ impl LanePublisher {
         if self.sent.is_empty() {
             self.generation = self.carrier.generation();
         }
-        let receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
-        // Behind a failed parcel it would overtake; it goes when that goes again.
-        if self.again_at.is_none() && !self.has_failed() {
-            self.carrier.send(&parcel, &receipt);
-        }
+        // Ahead of one that is to be sent again it would overtake.
+        let waits = self.again_at.is_some() || self.must_send_again();
+        let receipt = if waits { None } else { self.hand_over(&parcel) };
         self.sent.push_back((parcel, receipt));
+    }
+
+    fn hand_over(&self, parcel: &Parcel) -> Option<Arc<Receipt>> {
+        let receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
+        (self.carrier.send(parcel, &receipt) == Handed::Over).then_some(receipt)
     }
 
     /// Parcels without acknowledgement.
@@ -105,7 +119,8 @@ impl LanePublisher {
     /// failed.
     pub fn collect(&mut self, retired: &mut Retired, now: Instant) {
         while let Some((parcel, receipt)) = self.sent.front() {
-            if receipt.delivery() != Delivery::Acknowledged {
+            let delivery = receipt.as_ref().map(|receipt| receipt.delivery());
+            if delivery != Some(Delivery::Acknowledged) {
                 break;
             }
             match parcel {
@@ -124,28 +139,143 @@ impl LanePublisher {
 
     fn retry(&mut self, now: Instant) {
         match self.again_at {
-            None if self.has_failed() => self.again_at = Some(now + self.backoff.next_delay()),
-            Some(at) if now >= at => self.send_all_again(now),
+            None if self.must_send_again() => self.again_at = Some(now + self.backoff.next_delay()),
+            Some(at) if now >= at => self.send_again(now),
             _ => {}
         }
     }
 
-    fn has_failed(&self) -> bool {
-        let lost = !self.sent.is_empty() && self.generation != self.carrier.generation();
-        lost || self.sent.iter().any(|(_, receipt)| receipt.delivery() == Delivery::Failed)
+    fn must_send_again(&self) -> bool {
+        self.has_failed() || self.sent.back().is_some_and(|(_, receipt)| receipt.is_none())
     }
 
-    fn send_all_again(&mut self, now: Instant) {
-        if let Err(error) = self.carrier.revive() {
-            tracing::error!(error = %format!("{error:#}"), lane = %self.lane, "cannot publish");
-            self.again_at = Some(now + self.backoff.next_delay());
-            return;
+    fn has_failed(&self) -> bool {
+        let mut receipts = self.sent.iter().filter_map(|(_, receipt)| receipt.as_ref());
+        let current = self.carrier.generation();
+        receipts.any(|receipt| {
+            receipt.generation() != current || receipt.delivery() == Delivery::Failed
+        })
+    }
+
+    /// After a failure all that is not acknowledged; else what found no room.
+    fn send_again(&mut self, now: Instant) {
+        if self.has_failed() {
+            if let Err(error) = self.carrier.revive() {
+                tracing::error!(error = %format!("{error:#}"), lane = %self.lane, "cannot publish");
+                self.again_at = Some(now + self.backoff.next_delay());
+                return;
+            }
+            self.generation = self.carrier.generation();
+            self.sent.iter_mut().for_each(|(_, receipt)| *receipt = None);
         }
         self.again_at = None;
-        self.generation = self.carrier.generation();
-        for (parcel, receipt) in &mut self.sent {
-            *receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
-            self.carrier.send(parcel, receipt);
+        let first = self.sent.iter().take_while(|(_, receipt)| receipt.is_some()).count();
+        for n in first..self.sent.len() {
+            let receipt = self.sent.get(n).and_then(|(parcel, _)| self.hand_over(parcel));
+            let full = receipt.is_none();
+            if let Some(entry) = self.sent.get_mut(n) {
+                entry.1 = receipt;
+            }
+            if full {
+                return;
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lane::Source;
+
+    const LANE: LaneId = LaneId { source: Source::Orders, partition: 0 };
+
+    /// Takes so many parcels more, and acknowledges none by itself.
+    #[derive(Default)]
+    struct Line {
+        room: Mutex<usize>,
+        generation: Mutex<u64>,
+        taken: Mutex<Vec<(i64, Arc<Receipt>)>>,
+    }
+
+    impl Line {
+        fn taken(&self) -> Vec<i64> {
+            self.taken.lock().unwrap().iter().map(|(id, _)| *id).collect()
+        }
+
+        fn acknowledge(&self) {
+            self.taken.lock().unwrap().drain(..).for_each(|(_, receipt)| receipt.acknowledge());
+        }
+    }
+
+    impl Carrier for Line {
+        fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed {
+            let mut room = self.room.lock().unwrap();
+            let Some(left) = room.checked_sub(1) else { return Handed::NoRoom };
+            *room = left;
+            let Parcel::Events(id, _) = parcel else { return Handed::Over };
+            self.taken.lock().unwrap().push((*id, receipt.clone()));
+            Handed::Over
+        }
+
+        fn generation(&self) -> u64 {
+            *self.generation.lock().unwrap()
+        }
+
+        fn revive(&self) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn row(id: i64) -> Parcel {
+        let event = EventOut {
+            id: id.to_string(),
+            kind: "inventory.reserved.v1",
+            subject: String::new(),
+            time: String::new(),
+            data: String::new(),
+        };
+        Parcel::Events(id, vec![event])
+    }
+
+    fn lane(line: &Arc<Line>) -> LanePublisher {
+        LanePublisher::new(LANE, line.clone(), Arc::default())
+    }
+
+    fn retired(lane: &mut LanePublisher, now: Instant) -> Vec<i64> {
+        let mut retired = Retired::default();
+        lane.collect(&mut retired, now);
+        retired.outbox
+    }
+
+    #[test]
+    fn what_finds_no_room_is_sent_later_and_once() {
+        let line = Arc::new(Line { room: Mutex::new(2), ..Line::default() });
+        let (mut lane, now) = (lane(&line), Instant::now());
+        (1..=4).for_each(|id| lane.publish(row(id)));
+        assert_eq!(line.taken(), [1, 2]);
+        assert!(retired(&mut lane, now).is_empty());
+        *line.room.lock().unwrap() = 9;
+        assert!(retired(&mut lane, now + Duration::from_secs(9)).is_empty());
+        assert_eq!(line.taken(), [1, 2, 3, 4]);
+        line.acknowledge();
+        assert_eq!(retired(&mut lane, now), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn behind_a_client_that_was_replaced_nothing_overtakes() {
+        let line = Arc::new(Line { room: Mutex::new(9), ..Line::default() });
+        let (mut lane, now) = (lane(&line), Instant::now());
+        lane.publish(row(1));
+        line.taken.lock().unwrap().clear();
+        *line.generation.lock().unwrap() = 1;
+        lane.publish(row(2));
+        assert!(line.taken().is_empty());
+        assert!(retired(&mut lane, now).is_empty());
+        assert!(retired(&mut lane, now + Duration::from_secs(9)).is_empty());
+        assert_eq!(line.taken(), [1, 2]);
     }
 }

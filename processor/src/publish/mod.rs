@@ -10,7 +10,7 @@ mod producer;
 mod receipt;
 mod watch;
 
-pub use lane::{Carrier, LanePublisher, Parcel};
+pub use lane::{Carrier, Handed, LanePublisher, Parcel};
 pub use producer::Producer;
 pub use receipt::Receipt;
 pub use watch::watch;

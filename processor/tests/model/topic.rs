@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use processor::lane::LaneId;
-use processor::publish::{Carrier, Parcel, Receipt};
+use processor::publish::{Carrier, Handed, Parcel, Receipt};
 
 use super::mutation::Mutation;
+
+/// Records that librdkafka takes before it has no room.
+const ROOM: usize = 12;
 
 /// A record on its way.
 #[derive(Clone, Debug)]
@@ -81,10 +84,11 @@ impl Line {
 }
 
 impl Carrier for Line {
-    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) {
+    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed {
         let mut queue = self.queue.lock().unwrap();
         if queue.generation != receipt.generation() {
-            return receipt.fail();
+            receipt.fail();
+            return Handed::Over;
         }
         let records: Vec<Sent> = match parcel {
             Parcel::Events(_, events) => {
@@ -98,11 +102,15 @@ impl Carrier for Line {
             }
         };
         for record in records {
+            if queue.sent.len() >= ROOM {
+                return Handed::NoRoom;
+            }
             if self.mutation == Mutation::RetiredBeforeAcknowledged {
                 receipt.acknowledge();
             }
             queue.sent.push_back((record, receipt.clone()));
         }
+        Handed::Over
     }
 
     fn generation(&self) -> u64 {
