@@ -90,7 +90,9 @@ impl Load {
     pub(crate) async fn flows(&self) -> Result<()> {
         let receipts = self.receipts.last().context("no generator was started")?;
         let looks = async {
-            while std::fs::metadata(receipts).is_ok_and(|file| file.len() == 0) {
+            // The first line names the columns.
+            while !std::fs::read_to_string(receipts).is_ok_and(|text| text.lines().nth(1).is_some())
+            {
                 tokio::time::sleep(FIRST_LOOK).await;
             }
         };

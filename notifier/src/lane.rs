@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use service::backoff::Backoff;
 use service::health::Health;
 use service::kafka::Silence;
@@ -33,8 +33,9 @@ pub struct Lane {
     silence: Silence,
     sink: Sink,
     health: Health,
-    /// The readiness condition of this lane.
+    /// Readiness conditions of this lane: whether Kafka answers, and takes progress.
     condition: String,
+    progress: String,
     metrics: LaneMetrics,
     window: usize,
     partitions: HashMap<i32, Partition>,
@@ -49,8 +50,10 @@ pub struct Lane {
 enum Committed {
     /// No more than was told.
     Told,
-    /// All of it: the group counts as told what is not, so that nobody else tells it.
+    /// All of it: the group counts as told what is not. To be taken back.
     All,
+    /// All of it, and its partitions may be another's: nobody but this lane tells it.
+    Owed,
 }
 
 /// Whether the lane fetches records.
@@ -77,6 +80,7 @@ impl Lane {
             sink,
             health,
             condition,
+            progress: format!("progress of {name}"),
             metrics: LaneMetrics::new(name),
             window,
             partitions: HashMap::new(),
@@ -104,6 +108,14 @@ impl Lane {
                 self.turn(stop)?;
             }
         }
+        if self.committed == Committed::All {
+            self.take_back(None)?;
+        }
+        let events = self.chunk.pending.len();
+        ensure!(
+            self.committed == Committed::Told,
+            "{events} events count as told and are not; this sink will not get them"
+        );
         tracing::info!(sink = self.name, "lane stopped");
         Ok(())
     }
@@ -139,7 +151,8 @@ impl Lane {
             "Kafka answers others and not our consumer: joined the group anew"
         );
         self.partitions.clear();
-        if self.committed == Committed::All {
+        if self.committed != Committed::Told {
+            self.committed = Committed::Owed;
             return;
         }
         self.chunk = Chunk::default();
@@ -152,10 +165,10 @@ impl Lane {
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if self.committed == Committed::Told {
             if let Err(error) = self.reader.commit(&self.chunk.end()) {
-                self.health.fail(&self.condition, format!("cannot commit progress: {error}"));
+                self.health.fail(&self.progress, error.to_string());
                 return self.hold(&format!("cannot commit progress: {error}"));
             }
-            self.health.pass(&self.condition);
+            self.health.pass(&self.progress);
         }
         let chunk = std::mem::take(&mut self.chunk.pending);
         let records = chunk.len();
@@ -175,14 +188,14 @@ impl Lane {
     }
 
     fn take_back(&mut self, problem: Option<String>) -> anyhow::Result<()> {
-        // Once it could not be taken back the partitions may be another's.
-        if self.committed == Committed::Told
-            && let Err(error) = self.reader.commit(&self.chunk.progress())
-        {
-            let events = self.chunk.pending.len();
-            tracing::error!(sink = self.name, events, %error,
-                "cannot take progress back; a crash now would lose these events");
-            self.committed = Committed::All;
+        if self.committed != Committed::Owed {
+            self.committed = Committed::Told;
+            if let Err(error) = self.reader.commit(&self.chunk.progress()) {
+                let events = self.chunk.pending.len();
+                tracing::error!(sink = self.name, events, %error,
+                    "cannot take progress back; a crash now would lose these events");
+                self.committed = Committed::All;
+            }
         }
         match problem {
             Some(problem) => {
@@ -259,10 +272,16 @@ impl Lane {
         // A rebalance comes without a record; should one come along, it is from
         // after the rebalance, and its partition must be known first.
         for change in changes {
-            if let Change::Revoked(partition) = change
-                && self.committed == Committed::Told
-            {
-                chunk.forget(partition);
+            match (&change, self.committed) {
+                (Change::Revoked(partition), Committed::Told) => chunk.forget(*partition),
+                (Change::Revoked(_), _) => self.committed = Committed::Owed,
+                // What could be taken back after all comes again from the log.
+                (Change::Assigned(partition, inherited), Committed::Owed) => {
+                    chunk.pending.retain(|event| {
+                        event.partition != *partition || inherited.covers(event.offset)
+                    });
+                }
+                _ => {}
             }
             apply(change, partitions, self.window)?;
         }

@@ -23,7 +23,7 @@ const ADDED: [&str; 5] = [
 
 /// From this size on a dead letter may tell only of its reasons: with them the whole
 /// would not fit into the 2 MiB of a record. The row has all of it.
-const OMITTED_FROM: usize = 2_097_152 - 65_536;
+const OMITTED_FROM: usize = 2_096_128 - 4_096;
 
 /// A row.
 #[derive(Debug)]

@@ -306,7 +306,8 @@ pub fn print_texts(texts: &[Option<&str>]) -> u64 {
 
 fn size(record: &Record<'_>) -> usize {
     let of = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let headers = record.headers.0.iter().map(|(name, value)| name.len() + of(*value));
+    // What a header costs beside its bytes, at most.
+    let headers = record.headers.0.iter().map(|(name, value)| 10 + name.len() + of(*value));
     of(record.key) + of(record.value) + headers.sum::<usize>()
 }
 

@@ -125,8 +125,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         program: "processor",
         edits: &[Edit {
             file: "processor/src/publish/lane.rs",
-            right: "            if receipt.delivery() != Delivery::Acknowledged {",
-            wrong: "            if receipt.delivery() == Delivery::Failed {",
+            right: "            if delivery != Some(Delivery::Acknowledged) {",
+            wrong: "            if delivery.is_none_or(|delivery| delivery == Delivery::Failed) {",
         }],
         scenario: "die-before-publish",
         findings: &["event-missing"],

@@ -30,7 +30,7 @@ pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: Cancellation
     let mut silence = Silence::from(Instant::now());
     let (mut told, mut unanswered) = (None, String::new());
     loop {
-        // Before the look, which may take a second, and after it.
+        // Before the looks, which may take some seconds, and after them.
         tell(&publisher, &health, &mut told);
         if let Some(reason) = death(&publisher, &mut silence).await {
             replace(&publisher, &reason).await;

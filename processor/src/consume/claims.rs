@@ -18,7 +18,7 @@ use crate::store::{Database, answered};
 /// A rebalance waits for this; it is below `max.poll.interval.ms` (5 minutes),
 /// after which the group would go on without us.
 const DEADLINE: Duration = Duration::from_secs(240);
-/// One try, which waits for the last owner's transaction.
+/// One try: connecting, and three statements.
 const TRY_MAX: Duration = Duration::from_secs(50);
 
 /// Claims lanes for one process.

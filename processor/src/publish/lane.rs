@@ -177,6 +177,7 @@ impl LanePublisher {
                 entry.1 = receipt;
             }
             if full {
+                self.again_at = Some(now + self.backoff.next_delay());
                 return;
             }
         }

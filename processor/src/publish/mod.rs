@@ -3,7 +3,8 @@
 //!
 //! A lane publishes in the order of its commits. When a delivery fails or the
 //! producer dies, everything unacknowledged is sent again in that order: a
-//! duplicate that consumers can tell by its id, never a loss or a reversal.
+//! duplicate that consumers can tell by its id, never a loss. It is a reversal only when
+//! the broker refuses one record for good and takes those behind it.
 
 mod lane;
 mod producer;

@@ -72,9 +72,9 @@ impl Producer {
             .set("compression.type", "none")
             // Events come in batches already; a little waiting fills requests.
             .set("linger.ms", "2")
-            // A dead letter is as large as any record, and its headers come on
-            // top; the topic allows as much.
-            .set("message.max.bytes", "2097152")
+            // A dead letter is as large as any record, and its headers come on top. The
+            // topic allows 1 KiB more, for it counts the batch's header as well.
+            .set("message.max.bytes", "2096128")
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "131072");
         let acknowledger = Acknowledger::default();

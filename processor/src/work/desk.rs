@@ -45,8 +45,9 @@ impl Desk {
         let lane = claim.lane;
         self.drop_lane(lane);
         let mut publisher = LanePublisher::new(lane, self.carrier.clone(), self.wake.clone());
-        if !recovered.dead.is_empty() {
-            publisher.publish(Parcel::Dead(recovered.dead));
+        // One by one: all of them together may be more than the producer has room for.
+        for letter in recovered.dead {
+            publisher.publish(Parcel::Dead(vec![letter]));
         }
         self.lanes.insert(lane, OwnedLane { claim, publisher });
         let mut charges = Vec::with_capacity(recovered.reserved.len());

@@ -41,13 +41,14 @@ impl Silence {
 }
 
 /// Whether Kafka answers a client that begins now, but not this one. Blocks for
-/// up to three seconds.
+/// up to four seconds.
 pub fn has_lost_kafka<C: ClientContext>(client: &Client<C>, brokers: &str) -> bool {
     // A time-out would be a broker that is slow, or a question that waits behind a
     // request: a client without any broker says so.
-    let answer = client.fetch_metadata(None, ANSWER);
-    let alone = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
-    answer.is_err_and(|error| error == alone) && answers_new_clients(brokers)
+    let lost = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
+    let alone = || client.fetch_metadata(None, ANSWER).is_err_and(|error| error == lost);
+    // Asked again: Kafka may have come back for both meanwhile.
+    alone() && answers_new_clients(brokers) && alone()
 }
 
 fn answers_new_clients(brokers: &str) -> bool {

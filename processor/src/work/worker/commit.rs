@@ -67,7 +67,7 @@ impl Worker {
                     parts.extend([part, &[]]);
                 }
                 Attempt::Refused(error) => match part {
-                    [] => return Err(error).context("PostgreSQL refuses a settlement"),
+                    [] => return Err(error).context("PostgreSQL refuses what rides with a batch"),
                     [record] => self.bury(record, &error).await?,
                     _ => {
                         let (first, second) = part.split_at(part.len() / 2);
