@@ -137,7 +137,8 @@ async fn connect_all(lane: &Lane, connections: usize) -> Result<Vec<Client>, Run
         .map_err(|error| unreachable(&lane.target, &error))
 }
 
-fn unreachable(target: &Target, error: &std::io::Error) -> RunError {
+/// The error of a gateway that is not there.
+pub(crate) fn unreachable(target: &Target, error: &std::io::Error) -> RunError {
     RunError::Unreachable(format!(
         "cannot connect to the gateway at {}: {error}; start one, or name it with --url or INGEST_URL",
         target.address()

@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::client::{Client, Target};
 use crate::config::{Config, Http};
 use crate::error::RunError;
+use crate::load::unreachable;
 use crate::orders::Generator;
 use crate::progress::Progress;
 
@@ -49,9 +50,7 @@ pub async fn restock(
         progress: config.progress,
     });
     let mut probe = Client::new(target.clone(), http.timeout);
-    probe.connect().await.map_err(|error| {
-        RunError::Unreachable(format!("cannot connect to the gateway at {}: {error}", http.url))
-    })?;
+    probe.connect().await.map_err(|error| unreachable(target, &error))?;
     drop(probe);
     let mut workers = JoinSet::new();
     for _ in 0..CONNECTIONS_MAX.min(round.skus.len()) {

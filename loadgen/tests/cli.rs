@@ -86,7 +86,7 @@ fn the_report_goes_to_standard_output_and_the_json_file() {
 fn a_missed_objective_is_99_and_a_void_run_is_4() {
     let (gateway, address) = Gateway::start();
     gateway.refuse_percent.store(50, Ordering::Relaxed);
-    let line = format!("--url http://{address} --rate 1000 --orders 100 --slo errors<1%");
+    let line = format!("--url http://{address} --rate 1000 --orders 100 --stock 0 --slo errors<1%");
     assert_eq!(run(&format!("{line} --lag-limit 1h")).status.code(), Some(99));
     assert_eq!(run(&format!("{line} --lag-limit 1ns")).status.code(), Some(4));
 }
