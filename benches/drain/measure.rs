@@ -1,7 +1,7 @@
 //! The legs in turn, and the audit of the last.
 
 use benches::bed::Bed;
-use benches::{audited, goods};
+use benches::{audited, entry, goods};
 use stack::PartitionOverride;
 
 use crate::leg::{Extent, Leg};
@@ -37,9 +37,7 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     let verdict = audited::verdict(&bed, &env, &[receipts]).await?;
     let report = report::report(&args.bench, extent, &measured, verdict);
     println!("{}", report::to_text(&report, &measured));
-    report.write(&args.bench)?;
-    bed.release().await?;
-    Ok(report.audit.as_deref() == Some("clean"))
+    entry::end(&report, &args.bench, bed).await
 }
 
 /// Each drain publishes to a topic of its own.

@@ -2,7 +2,7 @@
 
 use benches::bed::Bed;
 use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, goods};
+use benches::{audited, entry, goods};
 
 use crate::{Args, report, step};
 
@@ -56,7 +56,5 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     }
     let report = report::report(&args.bench, &steps, verdict);
     println!("{}", report::to_text(&report, &steps));
-    report.write(&args.bench)?;
-    bed.release().await?;
-    Ok(report.audit.as_deref() == Some("clean"))
+    entry::end(&report, &args.bench, bed).await
 }

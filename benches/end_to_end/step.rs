@@ -60,7 +60,11 @@ pub(crate) async fn run(
     let json = bed.file("load.json");
     let mut load = Command::new(bed.program("loadgen"));
     load.args(["--rate", &plan.rate.to_string(), "--duration", &format!("{}s", plan.seconds)]);
-    load.args(["--quiet", "--follow", "--json"]).arg(&json).arg("--receipts").arg(&receipts);
+    // The shelves are full.
+    load.args(["--stock", "0", "--quiet", "--follow", "--json"])
+        .arg(&json)
+        .arg("--receipts")
+        .arg(&receipts);
     load.envs(env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let before = meter.read();
     let deadline = GRACE + Duration::from_secs(plan.seconds.into());

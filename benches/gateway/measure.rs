@@ -2,7 +2,7 @@
 
 use benches::bed::Bed;
 use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, goods};
+use benches::{audited, entry, goods};
 
 use crate::leg::{CONNECTIONS, Kind};
 use crate::{Args, leg, report};
@@ -45,7 +45,5 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     gateway.stop().await?;
     let report = report::report(&args.bench, &measured, verdict);
     println!("{}", report::to_text(&report, &measured));
-    report.write(&args.bench)?;
-    bed.release().await?;
-    Ok(report.audit.as_deref() == Some("clean"))
+    entry::end(&report, &args.bench, bed).await
 }

@@ -4,6 +4,10 @@
 
 use std::process::ExitCode;
 
+use crate::args::BenchArgs;
+use crate::bed::Bed;
+use crate::report::Report;
+
 /// Exit code of a run that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -23,6 +27,16 @@ pub fn run(bench: impl Future<Output = anyhow::Result<bool>>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => service::shutdown::report(Err(error)),
     }
+}
+
+/// Writes what was asked for and lets the servers go; whether the books are clean.
+///
+/// # Errors
+/// The report cannot be written, or the servers cannot be released.
+pub async fn end(report: &Report, args: &BenchArgs, bed: Bed) -> anyhow::Result<bool> {
+    report.write(args)?;
+    bed.release().await?;
+    Ok(report.audit.as_deref() == Some("clean"))
 }
 
 async fn until_stopped(bench: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<u8> {

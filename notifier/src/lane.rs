@@ -123,13 +123,9 @@ impl Lane {
     /// Whether a broker answers and has the topic, when it was away or nothing has
     /// come for long. The client tells of the loss only.
     fn look_for_kafka(&mut self) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let silent = self.silence.is_long(now);
+        let silent = self.silence.is_long(Instant::now());
         if !silent && !self.health.is_failing(&self.condition) {
             return Ok(());
-        }
-        if silent {
-            self.silence = Silence::from(now);
         }
         match self.reader.find_topic() {
             Ok(()) => self.health.pass(&self.condition),
@@ -189,13 +185,15 @@ impl Lane {
 
     fn take_back(&mut self, problem: Option<String>) -> anyhow::Result<()> {
         if self.committed != Committed::Owed {
-            self.committed = Committed::Told;
-            if let Err(error) = self.reader.commit(&self.chunk.progress()) {
-                let events = self.chunk.pending.len();
-                tracing::error!(sink = self.name, events, %error,
-                    "cannot take progress back; a crash now would lose these events");
-                self.committed = Committed::All;
-            }
+            self.committed = match self.reader.commit(&self.chunk.progress()) {
+                Ok(()) => Committed::Told,
+                Err(error) => {
+                    let events = self.chunk.pending.len();
+                    tracing::error!(sink = self.name, events, %error,
+                        "cannot take progress back; a crash now would lose these events");
+                    Committed::All
+                }
+            };
         }
         match problem {
             Some(problem) => {

@@ -57,7 +57,8 @@ fn a_client_without_a_broker_has_lost_nothing() {
 #[test]
 fn a_silence_is_long_after_ten_seconds() {
     let start = Instant::now();
-    let silence = Silence::from(start);
+    let mut silence = Silence::from(start);
     assert!(!silence.is_long(start + Duration::from_millis(9_999)));
     assert!(silence.is_long(start + Duration::from_secs(10)));
+    assert!(!silence.is_long(start + Duration::from_secs(19)), "it begins again");
 }

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -29,6 +29,8 @@ pub enum Memory {
 
 struct Shared {
     memory: Mutex<Memory>,
+    /// How often it was asked about the cluster.
+    asked: AtomicU64,
     gone: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
 }
@@ -49,6 +51,7 @@ impl ForgetfulBroker {
         let port = listener.local_addr().expect("the broker's port").port();
         let shared = Arc::new(Shared {
             memory: Mutex::new(memory),
+            asked: AtomicU64::new(0),
             gone: AtomicBool::new(false),
             connections: Mutex::default(),
         });
@@ -70,6 +73,11 @@ impl ForgetfulBroker {
     /// Where clients find it.
     pub fn bootstrap_servers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How often it was asked about the cluster.
+    pub fn asked(&self) -> u64 {
+        self.shared.asked.load(Ordering::SeqCst)
     }
 
     /// What it says of the cluster from here on.
@@ -97,7 +105,10 @@ fn serve(mut stream: TcpStream, port: u16, topics: &[&str], shared: &Shared) {
         let version = i16::from_be_bytes([request[2], request[3]]);
         let body = match key {
             API_VERSIONS => api_versions(version),
-            METADATA => metadata(port, topics, *shared.memory.lock().expect("the memory")),
+            METADATA => {
+                shared.asked.fetch_add(1, Ordering::SeqCst);
+                metadata(port, topics, *shared.memory.lock().expect("the memory"))
+            }
             INIT_PRODUCER_ID => producer_id(),
             _ => break,
         };

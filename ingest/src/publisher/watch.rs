@@ -30,12 +30,9 @@ pub async fn watch(publisher: Arc<Publisher>, health: Health, stop: Cancellation
     let mut silence = Silence::from(Instant::now());
     let (mut told, mut unanswered) = (None, String::new());
     loop {
-        // Before the looks, which may take some seconds, and after them.
+        // Before the look, which may take some seconds, and after it.
         tell(&publisher, &health, &mut told);
-        if let Some(reason) = death(&publisher, &mut silence).await {
-            replace(&publisher, &reason).await;
-        }
-        if let Err(error) = look(&publisher, &mut progress).await {
+        if let Err(error) = look(&publisher, &mut progress, &mut silence).await {
             // A topic that is missing is not a broker that is away: say which.
             let words = format!("{error:#}");
             if words != unanswered {
@@ -84,15 +81,24 @@ async fn death(publisher: &Publisher, silence: &mut Silence) -> Option<String> {
     if !silence.is_long(now) {
         return None;
     }
-    *silence = Silence::from(now);
     let brokers = publisher.config.brokers.clone();
     let look = move || has_lost_kafka(producer.client(), &brokers);
     let lost = tokio::task::spawn_blocking(look).await.unwrap_or(false);
     lost.then(|| "Kafka answers others and not this producer".to_owned())
 }
 
-/// Looks at the producer; an error is why a broker that was asked is of no use.
-async fn look(publisher: &Arc<Publisher>, progress: &mut Progress) -> anyhow::Result<()> {
+/// Looks at the producer; an error is why no writes can be taken: a producer that
+/// cannot be replaced yet, or a broker that was asked and is of no use.
+async fn look(
+    publisher: &Arc<Publisher>,
+    progress: &mut Progress,
+    silence: &mut Silence,
+) -> anyhow::Result<()> {
+    if let Some(reason) = death(publisher, silence).await {
+        tracing::error!(reason, "replacing the producer");
+        publisher.availability.set(State::Failed);
+        replace(publisher).await.context("cannot replace the producer yet")?;
+    }
     let availability = &publisher.availability;
     let acknowledged = availability.acknowledged_total();
     match progress.look(availability.state(), publisher.queued(), acknowledged, Instant::now()) {
@@ -132,20 +138,13 @@ fn ask_for(producer: &GatewayProducer, topic: &str) -> anyhow::Result<()> {
     }
 }
 
-async fn replace(publisher: &Publisher, reason: &str) {
-    tracing::error!(reason, "replacing the producer");
-    publisher.availability.set(State::Failed);
-    match producer::create(&publisher.config, &publisher.desks, &publisher.availability) {
-        Ok(new) => {
-            let old = publisher.producer.swap(Arc::new(new));
-            metrics::counter!(PRODUCER_RESTARTS).increment(1);
-            publisher.availability.set(State::Starting);
-            if let Err(error) = tokio::task::spawn_blocking(move || retire(old)).await {
-                tracing::error!(%error, "the old producer panicked");
-            }
-        }
-        Err(error) => tracing::error!(%error, "cannot create a producer yet"),
-    }
+async fn replace(publisher: &Publisher) -> anyhow::Result<()> {
+    let new = producer::create(&publisher.config, &publisher.desks, &publisher.availability)
+        .context("cannot create a producer")?;
+    let old = publisher.producer.swap(Arc::new(new));
+    metrics::counter!(PRODUCER_RESTARTS).increment(1);
+    publisher.availability.set(State::Starting);
+    tokio::task::spawn_blocking(move || retire(old)).await.context("old producer panicked")
 }
 
 /// Ends a producer: those who wait for its records learn that the outcome is

@@ -65,8 +65,6 @@ pub struct LanePublisher {
     /// In the order of commits; those without a receipt wait to be handed over, and
     /// so does everything behind them.
     sent: VecDeque<(Parcel, Option<Arc<Receipt>>)>,
-    /// Of the client that everything in `sent` was given to.
-    generation: u64,
     backoff: Backoff,
     /// Set while what failed or found no room waits to be sent again.
     again_at: Option<Instant>,
@@ -77,23 +75,21 @@ impl LanePublisher {
     pub fn new(lane: LaneId, carrier: Arc<dyn Carrier>, wake: Arc<Notify>) -> Self {
         let backoff =
             Backoff::new(std::time::Duration::from_millis(20), std::time::Duration::from_secs(2));
-        let generation = carrier.generation();
-        Self { lane, carrier, wake, sent: VecDeque::new(), generation, backoff, again_at: None }
+        Self { lane, carrier, wake, sent: VecDeque::new(), backoff, again_at: None }
     }
 
     /// Publishes a parcel after all earlier ones.
     pub fn publish(&mut self, parcel: Parcel) {
-        if self.sent.is_empty() {
-            self.generation = self.carrier.generation();
-        }
+        // One judgement, one client: should it be replaced meanwhile, it takes nothing.
+        let generation = self.carrier.generation();
         // Ahead of one that is to be sent again it would overtake.
-        let waits = self.again_at.is_some() || self.must_send_again();
-        let receipt = if waits { None } else { self.hand_over(&parcel) };
+        let waits = self.again_at.is_some() || self.must_send_again(generation);
+        let receipt = if waits { None } else { self.hand_over(&parcel, generation) };
         self.sent.push_back((parcel, receipt));
     }
 
-    fn hand_over(&self, parcel: &Parcel) -> Option<Arc<Receipt>> {
-        let receipt = Receipt::new(parcel.records(), self.generation, self.wake.clone());
+    fn hand_over(&self, parcel: &Parcel, generation: u64) -> Option<Arc<Receipt>> {
+        let receipt = Receipt::new(parcel.records(), generation, self.wake.clone());
         (self.carrier.send(parcel, &receipt) == Handed::Over).then_some(receipt)
     }
 
@@ -138,49 +134,52 @@ impl LanePublisher {
     }
 
     fn retry(&mut self, now: Instant) {
+        let generation = self.carrier.generation();
         match self.again_at {
-            None if self.must_send_again() => self.again_at = Some(now + self.backoff.next_delay()),
-            Some(at) if now >= at => self.send_again(now),
+            None if self.must_send_again(generation) => {
+                self.again_at = Some(now + self.backoff.next_delay());
+            }
+            Some(at) if now >= at => self.send_again(generation, now),
             _ => {}
         }
     }
 
-    fn must_send_again(&self) -> bool {
-        self.has_failed() || self.sent.back().is_some_and(|(_, receipt)| receipt.is_none())
+    fn must_send_again(&self, generation: u64) -> bool {
+        self.has_failed(generation)
+            || self.sent.back().is_some_and(|(_, receipt)| receipt.is_none())
     }
 
-    fn has_failed(&self) -> bool {
+    fn has_failed(&self, generation: u64) -> bool {
         let mut receipts = self.sent.iter().filter_map(|(_, receipt)| receipt.as_ref());
-        let current = self.carrier.generation();
         receipts.any(|receipt| {
-            receipt.generation() != current || receipt.delivery() == Delivery::Failed
+            receipt.generation() != generation || receipt.delivery() == Delivery::Failed
         })
     }
 
     /// After a failure all that is not acknowledged; else what found no room.
-    fn send_again(&mut self, now: Instant) {
-        if self.has_failed() {
+    fn send_again(&mut self, mut generation: u64, now: Instant) {
+        if self.has_failed(generation) {
             if let Err(error) = self.carrier.revive() {
                 tracing::error!(error = %format!("{error:#}"), lane = %self.lane, "cannot publish");
                 self.again_at = Some(now + self.backoff.next_delay());
                 return;
             }
-            self.generation = self.carrier.generation();
+            generation = self.carrier.generation();
             self.sent.iter_mut().for_each(|(_, receipt)| *receipt = None);
         }
-        self.again_at = None;
-        let first = self.sent.iter().take_while(|(_, receipt)| receipt.is_some()).count();
-        for n in first..self.sent.len() {
-            let receipt = self.sent.get(n).and_then(|(parcel, _)| self.hand_over(parcel));
-            let full = receipt.is_none();
-            if let Some(entry) = self.sent.get_mut(n) {
-                entry.1 = receipt;
-            }
-            if full {
-                self.again_at = Some(now + self.backoff.next_delay());
-                return;
-            }
-        }
+        let full = self.hand_over_rest(generation) == Handed::NoRoom;
+        self.again_at = full.then(|| now + self.backoff.next_delay());
+    }
+
+    fn hand_over_rest(&mut self, generation: u64) -> Handed {
+        let mut sent = std::mem::take(&mut self.sent);
+        let mut waiting = sent.iter_mut().filter(|(_, receipt)| receipt.is_none());
+        let full = waiting.any(|(parcel, receipt)| {
+            *receipt = self.hand_over(parcel, generation);
+            receipt.is_none()
+        });
+        self.sent = sent;
+        if full { Handed::NoRoom } else { Handed::Over }
     }
 }
 

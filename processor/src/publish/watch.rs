@@ -26,7 +26,6 @@ pub async fn watch(producer: Arc<Producer>, stop: CancellationToken) -> anyhow::
             silence = Silence::from(now);
         }
         if silence.is_long(now) {
-            silence = Silence::from(now);
             let producer = producer.clone();
             let look = tokio::task::spawn_blocking(move || producer.replace_if_lost());
             look.await.context("the look at the producer panicked")??;

@@ -53,14 +53,18 @@ async fn every_hostile_record_ends_in_the_dead_letters_once_and_the_partition_go
     processor.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour() {
-    let mut world = World::new("bisect").await;
-    // The schema refuses what the code does not know about.
+/// The schema refuses what the code does not know about.
+async fn refuse_customer_13(world: &mut World) {
     sqlx::query("alter table orders add constraint odd check (customer_id <> 'c-13')")
         .execute(&mut world.books)
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour() {
+    let mut world = World::new("bisect").await;
+    refuse_customer_13(&mut world).await;
     for n in 0..100 {
         let order = body("p-1", 1, "1").replace("c-1", &format!("c-{n}"));
         world.order(OrderId::mint(), &order).await;
@@ -74,10 +78,7 @@ async fn one_row_that_postgresql_refuses_costs_one_dead_letter_and_no_neighbour(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_that_rides_with_a_refused_record_is_not_lost() {
     let mut world = World::new("riders").await;
-    sqlx::query("alter table orders add constraint odd check (customer_id <> 'c-13')")
-        .execute(&mut world.books)
-        .await
-        .unwrap();
+    refuse_customer_13(&mut world).await;
     // The answer is there long before the next commit, which takes the refused record.
     let flags = ["--commit-interval", "1s", "--workers", "1", "--payment-success", "1"];
     let processor = Running::start(&world.bed, &flags).await;

@@ -23,7 +23,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
 
 /// Since when a client has heard nothing of Kafka.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Silence {
     since: Instant,
 }
@@ -34,9 +34,13 @@ impl Silence {
         Self { since: now }
     }
 
-    /// Whether the client is to be looked at.
-    pub fn is_long(self, now: Instant) -> bool {
-        now.duration_since(self.since) >= PATIENCE
+    /// Whether the client is to be looked at; then it begins again.
+    pub fn is_long(&mut self, now: Instant) -> bool {
+        let long = now.duration_since(self.since) >= PATIENCE;
+        if long {
+            self.since = now;
+        }
+        long
     }
 }
 

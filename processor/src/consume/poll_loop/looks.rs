@@ -37,7 +37,6 @@ impl PollLoop {
                 self.config.health.pass("kafka");
             }
             Err(error) if silent => {
-                self.silence = Silence::from(now);
                 self.config.health.fail("kafka", error.to_string());
                 self.join_anew_if_lost()?;
             }
