@@ -1,12 +1,14 @@
 //! Reads `order-events` beside the load and notes when orders settle. It takes
 //! all partitions by itself, without a consumer group, from the ends they had
-//! before the first order was sent.
+//! before the first order was sent, and reads on from where it is with a new client
+//! should this one lose Kafka.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use contract::event::EventType;
@@ -14,8 +16,9 @@ use contract::header;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::metadata::MetadataTopic;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{Offset, TopicPartitionList};
+use service::kafka::{Silence, has_lost_kafka, let_go};
 use uuid::Uuid;
 
 use crate::books::SharedSettlements;
@@ -40,7 +43,7 @@ impl Follower {
     /// # Errors
     /// The broker does not answer, or there is no such topic.
     pub fn start(brokers: &str, topic: &str, clock: Clock) -> Result<Self, RunError> {
-        let consumer = assigned_to_the_ends(brokers, topic).map_err(|error| {
+        let mut events = Events::open(brokers, topic).map_err(|error| {
             RunError::Unreachable(format!(
                 "cannot follow {topic} at {brokers}: {error:#}; is the stack up?"
             ))
@@ -49,7 +52,7 @@ impl Follower {
         let (shared, stopped) = (settlements.clone(), stop.clone());
         let reader = std::thread::Builder::new()
             .name("follow".to_owned())
-            .spawn(move || read(&consumer, clock, &shared, &stopped))
+            .spawn(move || read(&mut events, clock, &shared, &stopped))
             .context("cannot start the follower")?;
         Ok(Self { settlements, stop, reader })
     }
@@ -80,44 +83,92 @@ impl Follower {
     }
 }
 
-fn assigned_to_the_ends(brokers: &str, topic: &str) -> anyhow::Result<BaseConsumer> {
-    // The group is a label that the client library asks for; nobody joins it.
-    let consumer: BaseConsumer =
-        service::kafka::consumer(brokers, "loadgen", "loadgen-follow").create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
-    let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-    let mut assignment = TopicPartitionList::new();
-    for partition in partitions {
-        let (_, end) = consumer.fetch_watermarks(topic, partition.id(), METADATA_TIMEOUT)?;
-        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+/// The partitions of the topic.
+struct Events {
+    consumer: BaseConsumer,
+    brokers: String,
+    topic: String,
+    /// Where each partition is read next.
+    next: BTreeMap<i32, i64>,
+    silence: Silence,
+}
+
+impl Events {
+    /// Begins where the partitions end.
+    fn open(brokers: &str, topic: &str) -> anyhow::Result<Self> {
+        let consumer = client(brokers)?;
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+        let end = |partition: &MetadataPartition| {
+            let id = partition.id();
+            Ok((id, consumer.fetch_watermarks(topic, id, METADATA_TIMEOUT)?.1))
+        };
+        let next = partitions.map(end).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
+        if next.is_empty() {
+            bail!("there is no such topic");
+        }
+        let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+        let silence = Silence::from(Instant::now());
+        let events = Self { consumer, brokers, topic, next, silence };
+        events.assign(&events.consumer)?;
+        Ok(events)
     }
-    if assignment.count() == 0 {
-        bail!("there is no such topic");
+
+    fn assign(&self, consumer: &BaseConsumer) -> anyhow::Result<()> {
+        let mut assignment = TopicPartitionList::new();
+        for (partition, next) in &self.next {
+            assignment.add_partition_offset(&self.topic, *partition, Offset::Offset(*next))?;
+        }
+        Ok(consumer.assign(&assignment)?)
     }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
+
+    /// Shows what comes next, if something comes soon.
+    fn read(&mut self, visit: impl FnOnce(&BorrowedMessage<'_>)) -> anyhow::Result<()> {
+        match self.consumer.poll(POLL_TIMEOUT) {
+            None => return self.look_for_kafka(),
+            Some(Ok(message)) => {
+                self.next.insert(message.partition(), message.offset() + 1);
+                self.silence = Silence::from(Instant::now());
+                visit(&message);
+            }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                bail!("reading order events failed for good: {code}");
+            }
+            // Heals by itself once the broker is back, or with a new client.
+            Some(Err(error)) => tracing::warn!(%error, "cannot read order events for now"),
+        }
+        Ok(())
+    }
+
+    fn look_for_kafka(&mut self) -> anyhow::Result<()> {
+        let lost = self.silence.is_long(Instant::now())
+            && has_lost_kafka(self.consumer.client(), &self.brokers);
+        if lost {
+            let fresh = client(&self.brokers)?;
+            self.assign(&fresh)?;
+            let_go(std::mem::replace(&mut self.consumer, fresh));
+        }
+        Ok(())
+    }
+}
+
+/// The group is a label that the client library asks for; nobody joins it.
+fn client(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    Ok(service::kafka::consumer(brokers, "loadgen", "loadgen-follow").create()?)
 }
 
 fn read(
-    consumer: &BaseConsumer,
+    events: &mut Events,
     clock: Clock,
     settlements: &SharedSettlements,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
     while !stop.load(Ordering::Relaxed) {
-        match consumer.poll(POLL_TIMEOUT) {
-            None => {}
-            Some(Ok(message)) => {
-                if let Some((order_id, how)) = settlement(&message) {
-                    settlements.lock().settled(order_id, how, clock.now_ns());
-                }
+        events.read(|message| {
+            if let Some((order_id, how)) = settlement(message) {
+                settlements.lock().settled(order_id, how, clock.now_ns());
             }
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                bail!("reading order events failed for good: {code}");
-            }
-            // Everything else heals by itself once the broker is back.
-            Some(Err(error)) => tracing::warn!(%error, "cannot read order events for now"),
-        }
+        })?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use service::backoff::Backoff;
-use service::kafka::has_lost_kafka;
+use service::kafka::{has_lost_kafka, let_go};
 
 use crate::progress::{Finding, Progress, Start, start};
 
@@ -101,9 +101,7 @@ impl Reader {
         if !has_lost_kafka(self.consumer.client(), &self.source.brokers) {
             return Ok(Membership::Kept);
         }
-        let lost = std::mem::replace(self, Self::join(self.source.clone())?);
-        // Closing it may wait for the brokers that it does not have.
-        std::thread::spawn(move || drop(lost));
+        let_go(std::mem::replace(self, Self::join(self.source.clone())?));
         Ok(Membership::Anew)
     }
 

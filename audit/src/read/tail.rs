@@ -107,6 +107,11 @@ impl Tail {
         Ok(Self { consumer, lanes, topics: topics.clone() })
     }
 
+    /// Whether Kafka answers others and not this client. Blocks for some seconds.
+    pub fn has_lost_kafka(&self, brokers: &str) -> bool {
+        service::kafka::has_lost_kafka(self.consumer.client(), brokers)
+    }
+
     /// Partitions that the topics have and that are not read.
     pub fn added(&self) -> Result<Vec<(Topic, i32)>, Trouble> {
         let metadata =

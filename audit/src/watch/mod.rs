@@ -30,6 +30,7 @@ mod told;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use service::kafka::let_go;
 use sqlx::postgres::PgConnection;
 
 pub use books::Books;
@@ -38,6 +39,7 @@ pub use standing::{Standing, Watermark};
 
 use crate::config::{Begin, Config, Settle};
 use crate::error::{CannotJudge, Trouble};
+use crate::fold::progress::Extent;
 use crate::invariants::Invariant;
 use crate::place::Topic;
 use crate::read::log::Log;
@@ -92,7 +94,7 @@ impl Watch {
             Begin::Latest => watch.believe(&mut database, extents).await?,
         };
         watch.database = Some(database);
-        watch.tail = Some(Tail::open(&config.brokers, &config.topics, &extents)?);
+        watch.read_on(&extents)?;
         Ok(watch)
     }
 
@@ -105,7 +107,7 @@ impl Watch {
     pub async fn step(&mut self) -> Result<bool, Trouble> {
         let began = Instant::now();
         let began_us = now_us();
-        let ends = self.tail.as_ref().ok_or_else(not_open)?.extents()?;
+        let ends = self.ends()?;
         let stepped = self.step_once(&ends).await?;
         self.count_records();
         let standing = Standing::of(&self.books, &self.config.topics, &ends, began_us, now_us());
@@ -121,6 +123,25 @@ impl Watch {
         metrics::show(&self.standing, &self.books.findings);
         metrics::step(began.elapsed().as_secs_f64(), self.books.retained());
         Ok(stepped.level)
+    }
+
+    /// Where the topics end. A client that has lost Kafka is replaced before the next
+    /// step.
+    fn ends(&mut self) -> Result<Vec<Extent>, Trouble> {
+        let tail = self.tail.as_ref().ok_or_else(not_open)?;
+        let ends = tail.extents();
+        if ends.is_err() && tail.has_lost_kafka(&self.config.brokers) {
+            let from = tail.positions();
+            self.read_on(&from)?;
+        }
+        ends
+    }
+
+    /// Takes a new client, which reads from there.
+    fn read_on(&mut self, from: &[Extent]) -> Result<(), Trouble> {
+        let fresh = Tail::open(&self.config.brokers, &self.config.topics, from)?;
+        self.tail.replace(fresh).into_iter().for_each(let_go);
+        Ok(())
     }
 
     fn count_records(&mut self) {

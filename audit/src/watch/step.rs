@@ -17,7 +17,7 @@ use crate::error::Trouble;
 use crate::fold::progress::{Extent, Row, next_offset};
 use crate::fold::refused;
 use crate::place::Topic;
-use crate::read::tail::{Go, Tail, Until};
+use crate::read::tail::{Go, Until};
 use crate::read::window::{self, found};
 use crate::read::{snapshot, tables};
 use crate::rules::OwnedRecord;
@@ -149,9 +149,7 @@ impl Watch {
                 self.books.add_lane((topic, partition));
             }
         }
-        // A client that reads on from where the last one was.
-        self.tail = Some(Tail::open(&self.config.brokers, &self.config.topics, &from)?);
-        Ok(())
+        self.read_on(&from)
     }
 
     /// Reads the log up to the progress; says whether it got there everywhere.

@@ -6,7 +6,7 @@ mod silence;
 
 use rdkafka::ClientConfig;
 
-pub use self::silence::{Silence, has_lost_kafka};
+pub use self::silence::{Silence, has_lost_kafka, let_go};
 
 /// What consumers and producers have in common.
 pub fn client(brokers: &str, client_id: &str) -> ClientConfig {

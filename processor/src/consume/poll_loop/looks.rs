@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rdkafka::consumer::Consumer;
-use service::kafka::{Silence, has_lost_kafka};
+use service::kafka::{Silence, has_lost_kafka, let_go};
 
 use super::{PollLoop, join};
 use crate::consume::probe::{Found, look};
@@ -54,10 +54,8 @@ impl PollLoop {
         let lanes: Vec<_> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|lane| self.revoked(lane));
         let fresh = join(&self.config, self.consumer.context().renewed())?;
-        let lost = std::mem::replace(&mut self.consumer, fresh);
-        // Closing it may wait for the brokers that it does not have. It has no lanes,
-        // and nothing of it is needed.
-        std::thread::spawn(move || drop(lost));
+        // It has no lanes any more, and nothing of it is needed.
+        let_go(std::mem::replace(&mut self.consumer, fresh));
         Ok(())
     }
 
