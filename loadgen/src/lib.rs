@@ -21,6 +21,7 @@ pub mod delivery;
 pub mod direct;
 pub mod envelope;
 pub mod error;
+mod events;
 pub mod follow;
 pub mod hlog;
 pub mod lane;
