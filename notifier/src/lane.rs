@@ -104,7 +104,13 @@ impl Lane {
                 Reading::On => self.gather()?,
                 Reading::Paused => self.wait(stop)?,
             }
-            if !self.chunk.is_empty() && !stop.is_cancelled() {
+            if stop.is_cancelled() {
+                break;
+            }
+            if self.chunk.is_empty() {
+                // What it waited for may be another's by now.
+                self.finish()?;
+            } else {
                 self.turn(stop)?;
             }
         }
@@ -178,6 +184,11 @@ impl Lane {
                 return self.take_back(problem);
             }
         }
+        self.finish()
+    }
+
+    /// Nothing is in hand, and nothing owed.
+    fn finish(&mut self) -> anyhow::Result<()> {
         self.chunk = Chunk::default();
         self.committed = Committed::Told;
         self.resume()
@@ -226,6 +237,7 @@ impl Lane {
             tracing::info!(sink = self.name, tries = self.backoff.tries(), "lane goes on");
             self.reader.resume().context("cannot resume")?;
             self.reading = Reading::On;
+            self.health.pass(&self.progress);
             self.metrics.up.set(1.0);
             self.backoff.reset();
         }

@@ -1,10 +1,11 @@
 //! Lines on standard output or in a file: one write a chunk. Nothing is synced;
 //! lines survive a crash of the process, not one of the machine.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -23,6 +24,8 @@ pub enum Format {
 /// A sink of lines.
 pub struct Lines {
     file: File,
+    /// The name of a file, which may come to mean another one.
+    path: Option<PathBuf>,
     format: Format,
     buffer: Vec<u8>,
     /// Where each event's line ends in the buffer.
@@ -37,7 +40,8 @@ impl Lines {
     pub fn standard_output() -> anyhow::Result<Self> {
         // Past the standard library's own buffer: a chunk is one write.
         let descriptor = io::stdout().as_fd().try_clone_to_owned();
-        Ok(Self::new(File::from(descriptor.context("standard output is closed")?), Format::Text))
+        let file = File::from(descriptor.context("standard output is closed")?);
+        Ok(Self::new(file, None, Format::Text))
     }
 
     /// JSON appended to a file that no other process appends to.
@@ -45,30 +49,33 @@ impl Lines {
     /// # Errors
     /// The file cannot be opened, or another notifier has it.
     pub fn file(path: &Path) -> anyhow::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .with_context(|| format!("cannot append to {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!("another process writes to {}; give each notifier its own", path.display())
-            }
-            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the file"),
-        }
-        end_torn_line(&mut file).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self::new(file, Format::Json))
+        Ok(Self::new(open_alone(path)?, Some(path.to_owned()), Format::Json))
     }
 
-    fn new(file: File, format: Format) -> Self {
-        Self { file, format, buffer: Vec::new(), ends: Vec::new() }
+    fn new(file: File, path: Option<PathBuf>, format: Format) -> Self {
+        Self { file, path, format, buffer: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Opens the file anew when it was moved or removed: lines that nobody can find
+    /// would count as told.
+    fn follow(&mut self) -> anyhow::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let open = self.file.metadata().context("cannot ask for the open file")?;
+        let named = fs::metadata(path);
+        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino())) {
+            self.file = open_alone(path)?;
+            tracing::info!(path = %path.display(), "the file was moved or removed, opened anew");
+        }
+        Ok(())
     }
 
     /// Writes a chunk. When not all of it fits, the lines that do are told and
     /// a torn one is taken back, where the file allows that.
     pub(super) fn tell(&mut self, mut chunk: Vec<Notification>) -> anyhow::Result<Report> {
+        if let Err(error) = self.follow() {
+            let problem = Some(format!("{error:#}"));
+            return Ok(Report { left: chunk, told: Vec::new(), problem });
+        }
         self.render(&chunk)?;
         let (written, failure) = write_counting(&mut self.file, &self.buffer);
         let Some(failure) = failure else {
@@ -97,6 +104,24 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+fn open_alone(path: &Path) -> anyhow::Result<File> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .with_context(|| format!("cannot append to {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process writes to {}; give each notifier its own", path.display())
+        }
+        Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the file"),
+    }
+    end_torn_line(&mut file).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(file)
 }
 
 /// A crash may have left half a line; what follows it must be whole.
@@ -166,9 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_moved_or_removed_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("told.jsonl"), folder.path().join("told.1"));
+        let mut lines = Lines::file(&path).unwrap();
+        let told = [paid(0, 1), paid(0, 2), paid(0, 3)];
+        lines.tell(vec![told[0].clone()]).unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        lines.tell(vec![told[1].clone()]).unwrap();
+        assert_eq!(std::fs::read_to_string(&aside).unwrap(), expected(&told[0]));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected(&told[1]));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let report = lines.tell(vec![told[2].clone()]).unwrap();
+        assert_eq!((report.left.len(), report.told.len()), (1, 0));
+        assert!(report.problem.unwrap().starts_with("cannot append to"));
+        std::fs::remove_dir(&path).unwrap();
+        lines.tell(vec![told[2].clone()]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected(&told[2]));
+    }
+
+    #[test]
     fn a_full_disk_leaves_what_was_not_written() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let report = Lines::new(full, Format::Text).tell(vec![paid(0, 1)]).unwrap();
+        let report = Lines::new(full, None, Format::Text).tell(vec![paid(0, 1)]).unwrap();
         assert_eq!((report.left.len(), report.told.len()), (1, 0));
         assert!(report.problem.unwrap().contains("space"));
     }

@@ -10,6 +10,8 @@ use contract::event::EventType;
 use testkit::{Bed, wait_until_named};
 
 const DEADLINE: Duration = Duration::from_secs(40);
+/// After which the group takes a member for dead.
+const SESSION: Duration = Duration::from_secs(10);
 
 async fn lines_reach(path: &Path, count: usize) {
     wait_until_named(&format!("line {count}"), DEADLINE, async || lines(path).len() >= count).await;
@@ -127,6 +129,35 @@ async fn partitions_move_between_notifiers_without_loss_or_repetition() {
     assert_eq!(second.stop().code(), Some(0));
 
     let mut found = both();
+    found.sort();
+    assert_eq!(found, sorted(&all));
+}
+
+#[tokio::test]
+async fn one_that_stood_still_past_its_session_goes_on() {
+    let bed = testkit::bed("notify-freeze").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("told.jsonl");
+    let notifier = Notifier::start(&bed, &[&format!("file:{}", path.display())]);
+    let mut all = sales(20);
+    publish(&bed, &all).await;
+    lines_reach(&path, all.len()).await;
+    // It has some in hand when it stops, and their partitions are gone when it goes on.
+    for frozen in [false, true] {
+        for _ in 0..25 {
+            let more = sale();
+            publish(&bed, &more).await;
+            all.extend(more);
+        }
+        if !frozen {
+            notifier.freeze();
+            tokio::time::sleep(SESSION + Duration::from_secs(2)).await;
+            notifier.thaw();
+        }
+    }
+    lines_reach(&path, all.len()).await;
+    assert_eq!(notifier.stop().code(), Some(0));
+    let mut found = lines(&path);
     found.sort();
     assert_eq!(found, sorted(&all));
 }

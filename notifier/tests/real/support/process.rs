@@ -28,6 +28,16 @@ impl Notifier {
         self.0.wait().unwrap()
     }
 
+    /// Has it stand still.
+    pub fn freeze(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::STOP).unwrap();
+    }
+
+    /// Has it go on.
+    pub fn thaw(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::CONT).unwrap();
+    }
+
     /// Ends it as a crash would.
     pub fn crash(mut self) {
         self.0.kill().unwrap();
