@@ -2,12 +2,15 @@
 //! takes too long. Only one that has vanished without a word is given up from here.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::topic::Topics;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
+use super::sqlstate::{Remedy, remedy};
 use crate::lane::{LaneId, Source};
 
 /// How long connecting may take, also over a link that takes its time.
@@ -37,6 +40,8 @@ pub async fn answered<T>(
 pub struct Database {
     options: PgConnectOptions,
     topics: Topics,
+    /// Whether it ever let us in.
+    known: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -46,7 +51,8 @@ impl Database {
     /// It is no PostgreSQL URL.
     pub fn new(url: &str, topics: Topics) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
-        Ok(Self { options: options.application_name("ordermill-processor"), topics })
+        let options = options.application_name("ordermill-processor");
+        Ok(Self { options, topics, known: Arc::default() })
     }
 
     /// Opens a connection for a worker.
@@ -68,7 +74,18 @@ impl Database {
             ("enable_seqscan", "off"),
             ("jit", "off"),
         ]);
-        answered(CONNECT_MAX, PgConnection::connect_with(&options)).await
+        match answered(CONNECT_MAX, PgConnection::connect_with(&options)).await {
+            Ok(connection) => {
+                self.known.store(true, Ordering::Relaxed);
+                Ok(connection)
+            }
+            // It let us in before: somebody has changed a password, a right or a name,
+            // and will take it back or start us again.
+            Err(error) if self.known.load(Ordering::Relaxed) && remedy(&error) == Remedy::Stop => {
+                Err(sqlx::Error::Io(io::Error::other(error)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The topic's name as written to tables.

@@ -32,8 +32,9 @@ fn by_code(code: &str) -> Remedy {
     match code {
         // serialization_failure, deadlock_detected, lock_not_available, query_canceled
         "40001" | "40P01" | "55P03" | "57014" => Remedy::Retry,
-        // cached plan must not change result type; a transaction left broken, or idle too long
-        "0A000" | "25P02" | "25P03" => Remedy::Reconnect,
+        // cached plan must not change result type; a transaction left broken, idle or open
+        // too long; a database that takes no connections
+        "0A000" | "25P02" | "25P03" | "25P04" | "55000" => Remedy::Reconnect,
         // read_only_sql_transaction: a standby, until it is promoted
         "25006" | "40003" => Remedy::Reconnect,
         _ => match code.get(..2).unwrap_or_default() {
@@ -65,6 +66,8 @@ mod tests {
             ("08006", Remedy::Reconnect),
             ("25006", Remedy::Reconnect),
             ("25P03", Remedy::Reconnect),
+            ("25P04", Remedy::Reconnect),
+            ("55000", Remedy::Reconnect),
             ("22021", Remedy::Bisect),
             ("23514", Remedy::Bisect),
             ("42P01", Remedy::Stop),

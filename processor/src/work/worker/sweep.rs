@@ -10,8 +10,10 @@ use crate::store::{self, ANSWER_MAX};
 
 /// From one look to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// A slow database is looked at less often: at most this part of the time.
+/// A slow database is looked at less often: at most this part of the time, but not
+/// much later, for nobody else sees to what was left.
 const SHARE: u32 = 20;
+const INTERVAL_MAX: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// When to look next; never without lanes.
@@ -22,8 +24,7 @@ impl Worker {
     /// Publishes and asks what is pending and not under way, when it is time. A
     /// lane without records hears only here that it has another owner.
     pub(super) async fn sweep(&mut self) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        if self.sweep_at().is_none_or(|at| begun < at) {
+        if self.sweep_at().is_none_or(|at| Instant::now() < at) {
             return Ok(());
         }
         // Nobody who stops waits for PostgreSQL because of this.
@@ -32,6 +33,7 @@ impl Worker {
             connected = self.connect() => connected?,
             () = stop.cancelled() => return Ok(()),
         }
+        let begun = Instant::now();
         let claims = self.desk.claims();
         let retired = self.retired.values().flat_map(|retired| &retired.outbox);
         let known: Vec<i64> = self.desk.rows().chain(retired.copied()).collect();
@@ -52,7 +54,8 @@ impl Worker {
             }
             Err(error) => self.remedy_read(error).await?,
         }
-        self.sweep_at = Instant::now() + INTERVAL.max(begun.elapsed() * SHARE);
+        let pause = (begun.elapsed() * SHARE).clamp(INTERVAL, INTERVAL_MAX);
+        self.sweep_at = Instant::now() + pause;
         Ok(())
     }
 }
