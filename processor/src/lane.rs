@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use contract::OrderId;
 use contract::inbound::Parts;
 use contract::topic::Topics;
 
@@ -75,8 +76,20 @@ pub struct Claim {
     pub resume_offset: i64,
     /// Number of commits so far.
     pub commit_seq: i64,
+    /// What tells the log that was read from another one.
+    pub witness: Option<Witness>,
     /// Shared by poll loop and worker while the claim lives.
     pub tenure: Arc<Tenure>,
+}
+
+/// A record that the log still has, if it is the one whose progress is known and goes
+/// back so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Witness {
+    /// Its place.
+    pub offset: i64,
+    /// Its key.
+    pub order_id: OrderId,
 }
 
 /// What the commits that PostgreSQL has seen under a claim mean for its owner.

@@ -70,7 +70,7 @@ pub async fn run(
         tasks.spawn(on_thread(format!("worker-{number}"), move || run_worker(worker)));
     }
 
-    tasks.spawn(publish::watch(producer, quit.clone()));
+    tasks.spawn(publish::watch(producer, admin.health.clone(), quit.clone()));
 
     let owner = format!("{}:{}", hostname(), std::process::id());
     let config = PollConfig {

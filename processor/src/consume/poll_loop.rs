@@ -21,7 +21,7 @@ use super::Claims;
 use super::assignment::{Assignment, Change};
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
-use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source};
+use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source, Witness};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
@@ -60,6 +60,8 @@ pub struct PollLoop {
     metrics: PollMetrics,
     hinted_at: Instant,
     silence: Silence,
+    /// When to ask again for what Kafka did not say of a log.
+    compare_at: Instant,
 }
 
 struct LaneFeed {
@@ -71,6 +73,8 @@ struct LaneFeed {
     /// Since when another process owns the lane, as far as we noticed.
     lost_at: Option<Instant>,
     watchdog: Watchdog,
+    /// What the log was not compared with yet.
+    witness: Option<Witness>,
 }
 
 impl PollLoop {
@@ -94,6 +98,7 @@ impl PollLoop {
             metrics: PollMetrics::new(),
             hinted_at: Instant::now(),
             silence: Silence::from(Instant::now()),
+            compare_at: Instant::now(),
         })
     }
 
@@ -115,6 +120,7 @@ impl PollLoop {
             self.pause_and_resume()?;
             self.hint(false);
             self.look_for_kafka()?;
+            self.look_for_another_log()?;
             self.look_for_lost_lanes()?;
             self.look_for_standstill()?;
         }
@@ -140,7 +146,8 @@ impl PollLoop {
                     continue;
                 }
             };
-            for topic in [&self.config.topics.orders, &self.config.topics.stock] {
+            let Topics { orders, stock, order_events, dlq } = &self.config.topics;
+            for topic in [orders, stock, order_events, dlq] {
                 let known = metadata.topics().iter().any(|known| known.name() == topic);
                 ensure!(
                     known,
@@ -234,7 +241,9 @@ impl PollLoop {
             stash.push(task, 0);
         }
         let watchdog = Watchdog::new(Instant::now());
-        let feed = LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog };
+        let witness = claim.witness;
+        let feed =
+            LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog, witness };
         self.lanes.insert(lane, feed);
         // A partition that was paused when it left is still paused when it
         // comes back.

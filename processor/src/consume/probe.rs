@@ -1,12 +1,17 @@
-//! Whether the log has something for a lane that gets nothing, by a consumer of its
-//! own: the end of a partition may be a marker of somebody's transaction, which takes
-//! an offset and is no record.
+//! Looks into the log by a consumer of its own: whether it has something for a lane
+//! that gets nothing (the end of a partition may be a marker of somebody's
+//! transaction, which takes an offset and is no record), and whether it is the log
+//! that was read before.
 
 use std::time::{Duration, Instant};
 
+use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedMessage;
 use rdkafka::{Offset, TopicPartitionList};
+
+use crate::lane::Witness;
 
 /// How long one look may take.
 const LOOK: Duration = Duration::from_secs(5);
@@ -22,18 +27,47 @@ pub enum Found {
 
 /// Looks into a partition from this offset on. Blocks for up to five seconds.
 pub fn look(brokers: &str, topic: &str, partition: i32, offset: i64) -> Found {
+    match first(brokers, (topic, partition, offset)) {
+        Some(_) => Found::Record,
+        None => Found::Nothing,
+    }
+}
+
+/// Which log a partition holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Log {
+    /// The one that was read before, as far as it goes back.
+    Known,
+    /// Another one: its topic was made anew.
+    Another,
+    /// Kafka did not say.
+    Silent,
+}
+
+/// Asks for the record of a witness. Blocks for up to five seconds.
+pub fn compare(brokers: &str, topic: &str, partition: i32, witness: &Witness) -> Log {
+    let key = witness.order_id.to_string();
+    match first(brokers, (topic, partition, witness.offset)) {
+        Some(record) if record.offset() > witness.offset => Log::Known,
+        Some(record) if record.offset() < witness.offset => Log::Another,
+        Some(record) if record.key() == Some(key.as_bytes()) => Log::Known,
+        Some(_) => Log::Another,
+        None => Log::Silent,
+    }
+}
+
+/// The first record from a place on.
+fn first(brokers: &str, place: (&str, i32, i64)) -> Option<OwnedMessage> {
     let begun = Instant::now();
-    let Ok(consumer) = reader(brokers, (topic, partition, offset)) else {
-        return Found::Nothing;
-    };
+    let consumer = reader(brokers, place).ok()?;
     while begun.elapsed() < LOOK {
         match consumer.poll(LOOK.saturating_sub(begun.elapsed())) {
-            Some(Ok(_)) => return Found::Record,
-            Some(Err(KafkaError::PartitionEOF(_))) => return Found::Nothing,
+            Some(Ok(record)) => return Some(record.detach()),
+            Some(Err(KafkaError::PartitionEOF(_))) => return None,
             Some(Err(_)) | None => {}
         }
     }
-    Found::Nothing
+    None
 }
 
 fn reader(

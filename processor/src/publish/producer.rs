@@ -1,7 +1,7 @@
 //! The producer of a process: one librdkafka client, replaced when it dies.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -9,7 +9,7 @@ use contract::header;
 use contract::topic::Topics;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use service::kafka::has_lost_kafka;
 
@@ -22,6 +22,16 @@ use crate::lane::Record;
 struct Acknowledger {
     /// Records that the broker has taken.
     acknowledged: Arc<AtomicU64>,
+    /// Why the last record was not taken, until somebody looks.
+    refusal: Arc<Mutex<Option<String>>>,
+}
+
+impl Acknowledger {
+    fn refused(&self, topic: &str, error: &KafkaError) {
+        tracing::warn!(topic, %error, "a record was not taken, its lane sends it again");
+        let words = format!("{topic} takes no records: {error}");
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
 }
 
 impl ClientContext for Acknowledger {}
@@ -35,8 +45,8 @@ impl ProducerContext for Acknowledger {
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
                 receipt.acknowledge();
             }
-            Err((error, _)) => {
-                tracing::warn!(%error, "an event was not delivered, its lane sends it again");
+            Err((error, record)) => {
+                self.refused(record.topic(), error);
                 receipt.fail();
             }
         }
@@ -86,6 +96,11 @@ impl Producer {
     pub(super) fn progress(&self) -> (u64, i32) {
         let acknowledged = self.acknowledger.acknowledged.load(Ordering::Relaxed);
         (acknowledged, self.client.load().inner.in_flight_count())
+    }
+
+    /// Why the broker took no record of late.
+    pub(super) fn take_refusal(&self) -> Option<String> {
+        self.acknowledger.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Replaces a client that has lost Kafka; what waited in it fails, and is sent
@@ -196,7 +211,11 @@ impl Carrier for Producer {
             Ok(()) => Handed::Over,
             Err(error) if is(&error, RDKafkaErrorCode::QueueFull) => Handed::NoRoom,
             Err(error) => {
-                tracing::warn!(%error, "a record was not taken, its lane sends it again");
+                let topic = match parcel {
+                    Parcel::Events(..) => &self.topics.order_events,
+                    Parcel::Dead(_) => &self.topics.dlq,
+                };
+                self.acknowledger.refused(topic, &error);
                 receipt.fail();
                 Handed::Over
             }

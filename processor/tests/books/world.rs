@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::Parser;
 use contract::OrderId;
 use processor::config::RunArgs;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use service::admin::Admin;
 use service::health::Health;
 use sqlx::PgConnection;
@@ -59,6 +61,20 @@ impl Running {
             assert!(tokio::time::Instant::now() < deadline, "{condition} does not fail");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until nothing is wrong with it.
+    pub(crate) async fn until_ready(&self) {
+        let deadline = tokio::time::Instant::now() + SOON;
+        while let Some(problem) = self.health.problem() {
+            assert!(tokio::time::Instant::now() < deadline, "{problem}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn problem(&self) -> String {
+        self.health.problem().unwrap_or_default()
     }
 
     pub(crate) async fn stop(self) {
@@ -178,6 +194,16 @@ impl World {
     }
 
     /// Waits until nothing is left to publish.
+    /// The largest batch that the topic of events takes, in bytes.
+    pub(crate) async fn limit_events(&self, bytes: &str) {
+        let admin: AdminClient<DefaultClientContext> =
+            service::kafka::client(&self.bed.brokers, "test").create().unwrap();
+        let topic = ResourceSpecifier::Topic(&self.bed.topics.order_events);
+        let limit = AlterConfig::new(topic).set("max.message.bytes", bytes);
+        let altered = admin.alter_configs([&limit], &AdminOptions::new()).await.unwrap();
+        altered.into_iter().for_each(|altered| drop(altered.unwrap()));
+    }
+
     pub(crate) async fn until_published(&mut self) {
         self.until("select count(*)::text from outbox", "0").await;
     }

@@ -225,7 +225,8 @@ impl Ledger {
         let Progress { epoch, next, resume, seq } = *row;
         let tenure = Arc::new(Tenure::default());
         let (next_offset, resume_offset, commit_seq) = (next, resume, seq);
-        let claim = Claim { lane, epoch, next_offset, resume_offset, commit_seq, tenure };
+        let witness = None;
+        let claim = Claim { lane, epoch, next_offset, resume_offset, commit_seq, witness, tenure };
         self.note(|| Call::Claim(claim.clone()));
         Some(claim)
     }

@@ -1,14 +1,15 @@
 //! What the poll loop looks at between two bursts: whether Kafka is back, whether
-//! a lane was lost or stands still, and which records are gone from the log.
+//! a lane was lost or stands still, whether it is still the log that was read, and
+//! which records are gone from it.
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use rdkafka::consumer::Consumer;
 use service::kafka::{Silence, has_lost_kafka, let_go};
 
 use super::{PollLoop, join};
-use crate::consume::probe::{Found, look};
+use crate::consume::probe::{Found, Log, compare, look};
 use crate::consume::watchdog::{Standing, Watchdog};
 
 /// How long a broker that was away may take to show that it is back.
@@ -16,6 +17,9 @@ const KAFKA_LOOK: Duration = Duration::from_millis(500);
 
 /// How long a broker may take to say where a partition ends.
 const END_LOOK: Duration = Duration::from_secs(2);
+
+/// Until Kafka is asked again which log it holds.
+const COMPARE_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long a lane may have another owner while the group gives it to us. A
 /// process that was away hears within its session time-out (10 s) that it is out.
@@ -56,6 +60,31 @@ impl PollLoop {
         let fresh = join(&self.config, self.consumer.context().renewed())?;
         // It has no lanes any more, and nothing of it is needed.
         let_go(std::mem::replace(&mut self.consumer, fresh));
+        Ok(())
+    }
+
+    /// A topic that was made anew may have grown past the place where the old one was
+    /// read: then nothing is out of range, and what is before would be passed over.
+    pub(super) fn look_for_another_log(&mut self) -> anyhow::Result<()> {
+        if self.compare_at > Instant::now() || self.config.health.is_failing("kafka") {
+            return Ok(());
+        }
+        // One lane at a time: the others get their records between.
+        let next =
+            self.lanes.iter_mut().find_map(|(lane, feed)| Some((*lane, feed.witness?, feed)));
+        let Some((lane, witness, feed)) = next else { return Ok(()) };
+        let topic = lane.topic(&self.config.topics);
+        match compare(&self.config.brokers, topic, lane.partition, &witness) {
+            Log::Known => feed.witness = None,
+            Log::Silent => self.compare_at = Instant::now() + COMPARE_PAUSE,
+            Log::Another => bail!(
+                "{topic}/{} is not the log that was read before: order {} is not at offset {} any more. \
+                 Restore the topic, or begin with an empty database",
+                lane.partition,
+                witness.order_id,
+                witness.offset
+            ),
+        }
         Ok(())
     }
 
