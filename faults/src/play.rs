@@ -79,6 +79,7 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     if !round.spoils() {
         wrong.extend(recovery.wrong(round.rate));
         wrong.extend(gained.wrong());
+        wrong.extend(world.squad.unready().await);
     }
     let audit = match round.spoils() {
         true => Verdict::not_asked(),

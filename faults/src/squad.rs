@@ -81,6 +81,16 @@ impl Squad {
         }
     }
 
+    /// Programs that do not get ready, with what they say.
+    pub(crate) async fn unready(&mut self) -> Vec<String> {
+        let mut unready = Vec::new();
+        for service in self.running.values_mut() {
+            let ready = service.wait_until_ready().await;
+            unready.extend(ready.err().map(|error| format!("{error:#}")));
+        }
+        unready
+    }
+
     /// Sends a signal to a program; nothing when it does not run.
     pub(crate) fn signal(&mut self, program: Program, signal: Signal) -> Result<()> {
         let Some(service) = self.running.get(&program) else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use super::scenario;
 use crate::link::Link::{IngestKafka, ProcessorKafka};
-use crate::link::Moment::{Begin, Commit, CommitAnswer, Recover, Retire, Settle, Stock};
+use crate::link::Moment::{Begin, Commit, CommitAnswer, Dedupe, Recover, Retire, Settle, Stock};
 use crate::link::Weather::{Clear, Deaf, Mute};
 use crate::scenario::Action::{BreakHeld, Hold, Kill, Link, Start, StartWith, Stop};
 use crate::scenario::Program::{Ingest, Processor};
@@ -16,6 +16,9 @@ pub(super) const ALL: &[Scenario] = &[
     ]),
     scenario("die-after-poll", "kill -9 with records polled, before the transaction", Target::Processor, &[
         (0, Hold(Begin)), (0, Kill(Processor(0))), (1_000, Start(Processor(0))),
+    ]),
+    scenario("die-fenced", "kill -9 when progress is written and nothing else", Target::Processor, &[
+        (0, Hold(Dedupe)), (0, Kill(Processor(0))), (1_000, Start(Processor(0))),
     ]),
     scenario("die-in-transaction", "kill -9 inside the transaction", Target::Processor, &[
         (0, Hold(Stock)), (0, Kill(Processor(0))), (1_000, Start(Processor(0))),

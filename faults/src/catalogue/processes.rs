@@ -63,6 +63,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("notifier-kill", "kill -9 the notifier, start it after 2 s", Target::Notifier, &[
         (0, Kill(Notifier)), (2_000, Start(Notifier)),
     ]),
+    scenario("notifier-freeze", "SIGSTOP the notifier past its session, then SIGCONT", Target::Notifier, &[
+        (0, Freeze(Notifier)), (15_000, Thaw(Notifier)),
+    ]),
     scenario("loadgen-kill", "kill -9 the load generator, start another", Target::Load, &[
         (0, KillLoad), (1_000, StartLoad),
     ]),

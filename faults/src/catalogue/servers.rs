@@ -22,6 +22,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("broker-kill", "kill -9 the broker, start it after 2 s", Target::Broker, &[
         (0, Broker(Signal::Kill)), (2_000, StartBroker),
     ]),
+    scenario("broker-away-20s", "kill -9 the broker, start it after 20 s, longer than any session", Target::Broker, &[
+        (0, Broker(Signal::Kill)), (20_000, StartBroker),
+    ]),
     scenario("broker-restart", "stop and start the broker under load", Target::Broker, &[
         (0, Broker(Signal::Term)), (500, StartBroker),
     ]),

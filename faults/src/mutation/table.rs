@@ -91,7 +91,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             right: "        let deduped = match batch.records {",
             wrong: "        sqlx::raw_sql(\"commit; begin\").execute(&mut *connection).await?;\n        let deduped = match batch.records {",
         }],
-        scenario: "die-in-transaction",
+        scenario: "die-fenced",
         findings: &["order-missing"],
     },
     Mutation {
