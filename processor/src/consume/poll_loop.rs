@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use contract::topic::Topics;
 use foldhash::fast::FixedState;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -36,8 +36,6 @@ const POLL_WAIT_STASHED: Duration = Duration::from_millis(2);
 const BURST: usize = 500;
 /// How often Kafka hears how far PostgreSQL is.
 const HINT_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the broker may take to say which topics there are.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the poll loop needs.
 pub struct PollConfig {
@@ -131,32 +129,6 @@ impl PollLoop {
             self.take_changes()?;
         }
         self.leave();
-        Ok(())
-    }
-
-    /// Waits for Kafka, and only for Kafka: topics do not appear by waiting.
-    fn find_topics(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        while !stop.is_cancelled() {
-            let metadata = match self.consumer.fetch_metadata(None, METADATA_TIMEOUT) {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    self.config.health.fail("kafka", error.to_string());
-                    tracing::warn!(%error, "cannot reach Kafka, trying again");
-                    self.join_anew_if_lost()?;
-                    continue;
-                }
-            };
-            let Topics { orders, stock, order_events, dlq } = &self.config.topics;
-            for topic in [orders, stock, order_events, dlq] {
-                let known = metadata.topics().iter().any(|known| known.name() == topic);
-                ensure!(
-                    known,
-                    "topic {topic} does not exist; create it (cargo stack up does) and start again"
-                );
-            }
-            self.config.health.pass("kafka");
-            return Ok(());
-        }
         Ok(())
     }
 

@@ -6,5 +6,6 @@
 mod dlq;
 mod faults;
 mod outcomes;
+mod servers;
 mod strays;
 mod world;

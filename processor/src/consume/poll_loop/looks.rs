@@ -1,16 +1,21 @@
-//! What the poll loop looks at between two bursts: whether Kafka is back, whether
-//! a lane was lost or stands still, whether it is still the log that was read, and
-//! which records are gone from it.
+//! What the poll loop looks at, first and between two bursts: whether the topics are
+//! there, whether Kafka is back, whether a lane was lost or stands still, whether it is
+//! still the log that was read, and which records are gone from it.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
+use contract::topic::Topics;
 use rdkafka::consumer::Consumer;
 use service::kafka::{Silence, has_lost_kafka, let_go};
+use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
 use crate::consume::probe::{Found, Log, compare, look};
 use crate::consume::watchdog::{Standing, Watchdog};
+
+/// How long the broker may take to say which topics there are.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a broker that was away may take to show that it is back.
 const KAFKA_LOOK: Duration = Duration::from_millis(500);
@@ -26,6 +31,32 @@ const COMPARE_PAUSE: Duration = Duration::from_secs(10);
 const LOST_GRACE: Duration = Duration::from_secs(30);
 
 impl PollLoop {
+    /// Waits for Kafka, and only for Kafka: topics do not appear by waiting.
+    pub(super) fn find_topics(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        while !stop.is_cancelled() {
+            let metadata = match self.consumer.fetch_metadata(None, METADATA_TIMEOUT) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.config.health.fail("kafka", error.to_string());
+                    tracing::warn!(%error, "cannot reach Kafka, trying again");
+                    self.join_anew_if_lost()?;
+                    continue;
+                }
+            };
+            let Topics { orders, stock, order_events, dlq } = &self.config.topics;
+            for topic in [orders, stock, order_events, dlq] {
+                let known = metadata.topics().iter().any(|known| known.name() == topic);
+                ensure!(
+                    known,
+                    "topic {topic} does not exist; create it (cargo stack up does) and start again"
+                );
+            }
+            self.config.health.pass("kafka");
+            return Ok(());
+        }
+        Ok(())
+    }
+
     /// Whether Kafka answers, when it was away or nothing has come for long.
     /// librdkafka tells of the loss only; without records nothing else would tell of
     /// the return.
