@@ -8,6 +8,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -50,8 +52,8 @@ pub struct ReceiptSink(Sender<Receipt>);
 impl ReceiptSink {
     /// Queues one receipt.
     pub fn write(&self, receipt: Receipt) {
-        // Fails only after the writer failed, and then `finish` says why.
-        let _reported_at_the_end = self.0.send(receipt);
+        // Fails only after the writer failed; whoever watches the load ends it then.
+        let _watched = self.0.send(receipt);
     }
 }
 
@@ -59,6 +61,7 @@ impl ReceiptSink {
 #[derive(Debug)]
 pub struct ReceiptFile {
     writer: JoinHandle<std::io::Result<u64>>,
+    failed: Arc<AtomicBool>,
     name: String,
 }
 
@@ -71,11 +74,20 @@ impl ReceiptFile {
         let name = path.display().to_string();
         let file = File::create(path).with_context(|| format!("cannot create {name}"))?;
         let (sink, queue) = crossbeam_channel::bounded(QUEUE_MAX);
+        let failed = Arc::<AtomicBool>::default();
+        let told = failed.clone();
         let writer = std::thread::Builder::new()
             .name("receipts".to_owned())
-            .spawn(move || write_all(file, &queue))
+            .spawn(move || {
+                write_all(file, &queue).inspect_err(|_| told.store(true, Ordering::Release))
+            })
             .context("cannot start the receipts thread")?;
-        Ok((ReceiptSink(sink), Self { writer, name }))
+        Ok((ReceiptSink(sink), Self { writer, failed, name }))
+    }
+
+    /// Whether a receipt could not be written: [`Self::finish`] says why.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     /// Waits until all receipts are on disk; every sink must be gone. Says how

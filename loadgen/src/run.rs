@@ -53,7 +53,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<Report, RunE
     if let Some(follower) = &follower {
         watch.follow(follower.settlements());
     }
-    watch_load(&mut watch, &mut load, follower.as_ref()).await?;
+    watch_load(&mut watch, &mut load, follower.as_ref(), &mut receipts).await?;
     let load_end = Instant::now();
     let cpu_us = resources::process_cpu_us() - cpu_before_us;
     let settled = await_settlements(&mut watch, &mut load, follower, (&config, &stop)).await?;
@@ -137,6 +137,7 @@ async fn watch_load(
     watch: &mut Watch,
     load: &mut Load,
     follower: Option<&Follower>,
+    receipts: &mut Option<ReceiptFile>,
 ) -> anyhow::Result<()> {
     let mut second = seconds();
     let mut look = tokio::time::interval(LOOK_INTERVAL);
@@ -144,6 +145,10 @@ async fn watch_load(
         tokio::select! {
             _ = second.tick() => watch.tick(load)?,
             _ = look.tick() => follower.map_or(Ok(()), Follower::check)?,
+        }
+        // A load whose receipts are lost proves nothing: it ends at once.
+        if let Some(failed) = receipts.take_if(|receipts| receipts.has_failed()) {
+            failed.finish()?;
         }
     }
     watch.gather(load)?;

@@ -216,3 +216,17 @@ async fn a_broker_that_is_away_is_named() {
     assert!(matches!(error, RunError::Unreachable(_)), "{error}");
     assert!(error.to_string().starts_with("cannot write to somewhere at 127.0.0.1:1"), "{error}");
 }
+
+#[tokio::test]
+async fn a_load_whose_receipts_cannot_be_written_ends_at_once() {
+    let cluster = cluster();
+    let receipts = Some("/dev/full".into());
+    let started = Instant::now();
+    let config = Config { receipts, rate: Some(100.0), ..config(&cluster, 60_000) };
+    let error = loadgen::run(config, CancellationToken::new()).await.unwrap_err().to_string();
+    assert!(error.contains("cannot write /dev/full; receipts are incomplete"), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(300),
+        "it went on to its end, ten minutes later"
+    );
+}
