@@ -1,8 +1,6 @@
 //! Servers that are not as they were: another log, a database that refuses, a topic
 //! that takes nothing.
 
-use std::time::Duration;
-
 use contract::OrderId;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -60,7 +58,7 @@ async fn a_database_that_refuses_for_a_while_is_waited_for() {
     }
     processor.until_unready("postgres").await;
     world.order(second, &body("p-1", 1, "1")).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    processor.until_problem("does not exist").await;
     for statement in [rename(&away, name), allow(name, true)] {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut outside).await.unwrap();
     }
@@ -77,7 +75,7 @@ async fn a_topic_that_takes_no_events_is_named_until_it_does() {
     world.limit_events("100").await;
     world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
     processor.until_unready("publish").await;
-    assert!(processor.problem().contains(&world.bed.topics.order_events), "it is named");
+    processor.until_problem(&world.bed.topics.order_events).await;
     world.limit_events("1048588").await;
     world.until_published().await;
     processor.until_ready().await;

@@ -10,7 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use service::admin::Admin;
 use service::health::Health;
 use sqlx::PgConnection;
-use testkit::Bed;
+use testkit::{Bed, wait_until_named};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,25 +56,19 @@ impl Running {
 
     /// Waits until this condition of its readiness fails.
     pub(crate) async fn until_unready(&self, condition: &'static str) {
-        let deadline = tokio::time::Instant::now() + SOON;
-        while !self.health.is_failing(condition) {
-            assert!(tokio::time::Instant::now() < deadline, "{condition} does not fail");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let what = format!("a failure of {condition}");
+        wait_until_named(&what, SOON, async || self.health.is_failing(condition)).await;
     }
 
     /// Waits until nothing is wrong with it.
     pub(crate) async fn until_ready(&self) {
-        let deadline = tokio::time::Instant::now() + SOON;
-        while let Some(problem) = self.health.problem() {
-            assert!(tokio::time::Instant::now() < deadline, "{problem}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        wait_until_named("readiness", SOON, async || self.health.problem().is_none()).await;
     }
 
-    /// What is wrong with it.
-    pub(crate) fn problem(&self) -> String {
-        self.health.problem().unwrap_or_default()
+    /// Waits until this is part of what is wrong with it.
+    pub(crate) async fn until_problem(&self, words: &str) {
+        let says = async || self.health.problem().is_some_and(|problem| problem.contains(words));
+        wait_until_named(words, SOON, says).await;
     }
 
     pub(crate) async fn stop(self) {
@@ -193,7 +187,6 @@ impl World {
         told
     }
 
-    /// Waits until nothing is left to publish.
     /// The largest batch that the topic of events takes, in bytes.
     pub(crate) async fn limit_events(&self, bytes: &str) {
         let admin: AdminClient<DefaultClientContext> =
@@ -204,6 +197,7 @@ impl World {
         altered.into_iter().for_each(|altered| drop(altered.unwrap()));
     }
 
+    /// Waits until nothing is left to publish.
     pub(crate) async fn until_published(&mut self) {
         self.until("select count(*)::text from outbox", "0").await;
     }
