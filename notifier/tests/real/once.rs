@@ -5,13 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::process::{Notifier, id_of, lines};
-use crate::support::{Event, ids, publish, publish_as, raw, sale, sales, told};
+use crate::support::{Event, committed, ids, publish, publish_as, raw, sale, sales, told};
 use contract::event::EventType;
 use testkit::{Bed, wait_until_named};
 
 const DEADLINE: Duration = Duration::from_secs(40);
-/// After which the group takes a member for dead.
-const SESSION: Duration = Duration::from_secs(10);
 
 async fn lines_reach(path: &Path, count: usize) {
     wait_until_named(&format!("line {count}"), DEADLINE, async || lines(path).len() >= count).await;
@@ -143,18 +141,19 @@ async fn one_that_stood_still_past_its_session_goes_on() {
     publish(&bed, &all).await;
     lines_reach(&path, all.len()).await;
     // It has some in hand when it stops, and their partitions are gone when it goes on.
-    for frozen in [false, true] {
-        for _ in 0..25 {
-            let more = sale();
-            publish(&bed, &more).await;
-            all.extend(more);
-        }
-        if !frozen {
-            notifier.freeze();
-            tokio::time::sleep(SESSION + Duration::from_secs(2)).await;
-            notifier.thaw();
-        }
+    for _ in 0..25 {
+        let more = sale();
+        publish(&bed, &more).await;
+        all.extend(more);
     }
+    notifier.freeze();
+    let group = committed::of(&bed, "file");
+    assert!(!committed::is_empty(&group), "it is a member until its session is over");
+    wait_until_named("a group without it", DEADLINE, async || committed::is_empty(&group)).await;
+    notifier.thaw();
+    let rest = sales(25);
+    publish(&bed, &rest).await;
+    all.extend(rest);
     lines_reach(&path, all.len()).await;
     assert_eq!(notifier.stop().code(), Some(0));
     let mut found = lines(&path);

@@ -1,4 +1,4 @@
-//! What a group has committed, as any Kafka tool sees it.
+//! What a group has committed and whether anybody is in it, as any Kafka tool sees it.
 
 use std::time::Duration;
 
@@ -10,15 +10,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A view of one group's progress through `order-events`.
 pub struct Group {
+    name: String,
     consumer: BaseConsumer,
     partitions: TopicPartitionList,
 }
 
 /// Of the sink of this name.
 pub fn of(bed: &Bed, sink: &str) -> Group {
+    let name = format!("{}.{sink}", super::group(bed));
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &bed.brokers)
-        .set("group.id", format!("{}.{sink}", super::group(bed)))
+        .set("group.id", &name)
         .create()
         .unwrap();
     let topic = &bed.topics.order_events;
@@ -27,7 +29,7 @@ pub fn of(bed: &Bed, sink: &str) -> Group {
     for partition in metadata.topics()[0].partitions() {
         partitions.add_partition(topic, partition.id());
     }
-    Group { consumer, partitions }
+    Group { name, consumer, partitions }
 }
 
 /// Records that the group has dealt with.
@@ -38,4 +40,10 @@ pub fn sum(group: &Group) -> i64 {
         _ => 0,
     });
     offsets.sum()
+}
+
+/// Whether the group has no members.
+pub fn is_empty(group: &Group) -> bool {
+    let groups = group.consumer.fetch_group_list(Some(&group.name), TIMEOUT).unwrap();
+    groups.groups().iter().all(|found| found.members().is_empty())
 }
