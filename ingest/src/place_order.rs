@@ -8,7 +8,6 @@ use contract::event::EventType;
 use contract::{Amount, Order, OrderId, Scratch};
 use hyper::Request;
 use hyper::body::Incoming;
-use service::clock;
 use uuid::fmt::Hyphenated;
 
 use crate::problem::Problem;
@@ -42,7 +41,7 @@ pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<
         // Dropped before the wait: librdkafka has its copy, and the connection
         // gets its read buffer back.
         let body = body::read(request, worker.limits.body_timeout).await?;
-        let taken = take(&body, key.as_deref())?;
+        let taken = take(&body, key.as_deref(), || worker.publisher.mint())?;
         let pending = send(worker, &taken, traceparent.as_deref(), &body)?;
         (taken, pending)
     };
@@ -50,17 +49,22 @@ pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<
     Ok(reply::accepted(document(&taken), format_args!("/orders/{}", taken.id), position))
 }
 
-/// Decides whether the gateway takes an order. Pure but for clock and id.
+/// Decides whether the gateway takes an order, and under which id: `mint`'s unless the
+/// client has a key. Pure but for the clock.
 ///
 /// # Errors
 /// The body is no valid order; the problem names every fault.
-pub fn take(body: &[u8], key: Option<&str>) -> Result<Taken, Problem> {
+pub fn take(
+    body: &[u8],
+    key: Option<&str>,
+    mint: impl FnOnce() -> OrderId,
+) -> Result<Taken, Problem> {
     let order = SCRATCH
         .with_borrow_mut(|scratch| Order::decode(body, scratch))
         .map_err(Problem::invalid_body)?;
     let id = match key {
         Some(key) => OrderId::for_idempotency_key(&order.customer_id, key),
-        None => OrderId(clock::mint()),
+        None => mint(),
     };
     Ok(Taken { id, total: order.total, created_at: requests::now() })
 }
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_the_example_order_says_seventy() {
-        let taken = take(BODY, Some("k")).unwrap();
+        let taken = take(BODY, Some("k"), OrderId::mint).unwrap();
         let json: serde_json::Value = serde_json::from_str(&document(&taken)).unwrap();
         let expected = serde_json::json!({
             "orderId": taken.id.to_string(),
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_key_gives_the_same_order_and_no_key_gives_a_new_one() {
-        let id = |key| take(BODY, key).unwrap().id;
+        let id = |key| take(BODY, key, OrderId::mint).unwrap().id;
         assert_eq!(id(Some("k")), id(Some("k")));
         assert_ne!(id(Some("k")), id(Some("l")));
         assert_ne!(id(None), id(None));

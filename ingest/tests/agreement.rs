@@ -21,7 +21,7 @@ const LANE: LaneId = LaneId { source: Source::Orders, partition: 0 };
 /// The gateway's verdict on a body: 202 with what it took, or a problem.
 fn gateway(bytes: &[u8]) -> Result<place_order::Taken, Problem> {
     body::within_limit(bytes.len() as u64)?;
-    place_order::take(bytes, None)
+    place_order::take(bytes, None, OrderId::mint)
 }
 
 /// An event as the processor's poll loop copies it out of Kafka.

@@ -8,6 +8,7 @@
 pub mod acks;
 pub mod availability;
 pub mod event;
+mod filling;
 mod producer;
 mod table;
 mod watch;
@@ -17,13 +18,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use contract::OrderId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer};
+use service::clock;
 use tokio::sync::oneshot;
 
 pub use self::acks::{Acks, Outcome, Position, Unconfirmed};
 use self::availability::{Availability, State};
 pub use self::event::Event;
+use self::filling::Filling;
 use self::producer::GatewayProducer;
 pub use self::producer::ProducerConfig;
 pub use self::watch::{CONDITION, watch};
@@ -45,6 +49,7 @@ pub struct Publisher {
     /// Replaced after a fatal error.
     producer: ArcSwap<GatewayProducer>,
     availability: Arc<Availability>,
+    filling: Filling,
     desks: Arc<[Arc<Acks>]>,
 }
 
@@ -58,7 +63,8 @@ impl Publisher {
         let availability = Arc::new(Availability::default());
         let producer = producer::create(&config, &desks, &availability)
             .context("cannot create the Kafka producer")?;
-        Ok(Self { config, producer: ArcSwap::from_pointee(producer), availability, desks })
+        let (filling, producer) = (Filling::new(config.linger), ArcSwap::from_pointee(producer));
+        Ok(Self { config, producer, availability, filling, desks })
     }
 
     /// Whether a record would be taken now.
@@ -71,6 +77,11 @@ impl Publisher {
             State::Up => Err(Refusal::TooManyInFlight),
             away => Err(Refusal::Away(away)),
         }
+    }
+
+    /// A fresh id for an order that is sent now.
+    pub fn mint(&self) -> OrderId {
+        self.filling.steer(OrderId(clock::mint()))
     }
 
     /// Gives one record to the producer; the receiver gets what became of it.

@@ -120,7 +120,7 @@ async fn probe(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
     let asked = tokio::task::spawn_blocking(move || {
         let producer = publisher.producer.load_full();
         let topics = &publisher.config.topics;
-        ask_for(&producer, &topics.orders)?;
+        publisher.filling.set_partitions(ask_for(&producer, &topics.orders)?);
         if let Err(error) = ask_for(&producer, &topics.stock) {
             tracing::warn!(error = format!("{error:#}"), "stock cannot be adjusted yet");
         }
@@ -129,11 +129,14 @@ async fn probe(publisher: &Arc<Publisher>) -> anyhow::Result<()> {
     asked.await.context("probe ended early")?
 }
 
-fn ask_for(producer: &GatewayProducer, topic: &str) -> anyhow::Result<()> {
+/// How many partitions the topic has.
+fn ask_for(producer: &GatewayProducer, topic: &str) -> anyhow::Result<usize> {
     let metadata = producer.client().fetch_metadata(Some(topic), PROBE_TIMEOUT)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found.map(|found| (found.error(), found.partitions())) {
-        Some((None, partitions)) if partitions.iter().any(|p| p.leader() >= 0) => Ok(()),
+        Some((None, partitions)) if partitions.iter().any(|p| p.leader() >= 0) => {
+            Ok(partitions.len())
+        }
         _ => bail!("topic {topic} does not exist or has no leader"),
     }
 }

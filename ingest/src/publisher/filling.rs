@@ -1,0 +1,129 @@
+//! Which partition fills now. librdkafka sends one request for each partition, so
+//! orders that come within one linger cost a request each when their keys scatter
+//! them. The gateway mints most ids itself: it mints those of one linger for one
+//! partition, and the next one for the next. A key still decides its partition;
+//! where it lies is only the choice of an id, so a wrong guess does no harm.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use contract::OrderId;
+use murmur2::{KAFKA_SEED, murmur2};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+/// What is known of the topic, and how long a partition fills.
+#[derive(Debug)]
+pub(super) struct Filling {
+    /// Nought while it is not known.
+    partitions: AtomicU32,
+    window_ms: u64,
+    /// Other gateways fill other partitions.
+    start: u64,
+}
+
+impl Filling {
+    /// A partition fills as long as a batch is gathered.
+    pub(super) fn new(linger: Duration) -> Self {
+        let window_ms = u64::try_from(linger.as_millis()).unwrap_or(0);
+        Self { partitions: AtomicU32::new(0), window_ms, start: u64::from(fastrand::u32(..)) }
+    }
+
+    /// The broker has told how many partitions there are.
+    pub(super) fn set_partitions(&self, count: usize) {
+        self.partitions.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// An id like this one, UUIDv7, whose record goes where records go at its time.
+    pub(super) fn steer(&self, id: OrderId) -> OrderId {
+        let count = self.partitions.load(Ordering::Relaxed);
+        if count < 2 || self.window_ms == 0 {
+            return id;
+        }
+        // The first 48 bits of a UUIDv7 are its time in milliseconds.
+        let window = (id.0.as_u64_pair().0 >> 16) / self.window_ms;
+        let wanted = (self.start + window) % u64::from(count);
+        near(id.0, |key| u64::from(partition(key, count)) == wanted).unwrap_or(id)
+    }
+}
+
+/// The first id that pleases, of those that differ from this one in their last, random
+/// byte only.
+fn near(id: Uuid, pleases: impl Fn(&[u8]) -> bool) -> Option<OrderId> {
+    let mut bytes = *id.as_bytes();
+    let last = bytes[15];
+    (0..=u8::MAX).find_map(|step| {
+        bytes[15] = last.wrapping_add(step);
+        let id = Uuid::from_bytes(bytes);
+        let mut text = [0; Hyphenated::LENGTH];
+        pleases(id.hyphenated().encode_lower(&mut text).as_bytes()).then_some(OrderId(id))
+    })
+}
+
+/// Where Kafka's Java client and librdkafka's `murmur2_random` put a key.
+fn partition(key: &[u8], count: u32) -> u32 {
+    (murmur2(key, KAFKA_SEED) & 0x7fff_ffff) % count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Kafka's own test vectors (`UtilsTest.testMurmur2`).
+    #[test]
+    fn keys_are_hashed_as_kafka_does() {
+        let vectors: [(&str, i32); 4] = [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+        ];
+        for (key, hash) in vectors {
+            assert_eq!(murmur2(key.as_bytes(), KAFKA_SEED).cast_signed(), hash, "{key}");
+        }
+    }
+
+    fn at(ms: u64) -> OrderId {
+        let time =
+            uuid::Timestamp::from_unix(uuid::NoContext, ms / 1000, (ms % 1000) as u32 * 1_000_000);
+        OrderId(Uuid::new_v7(time))
+    }
+
+    fn filling(partitions: usize) -> Filling {
+        let filling = Filling::new(Duration::from_millis(5));
+        filling.set_partitions(partitions);
+        filling
+    }
+
+    #[test]
+    fn ids_of_one_window_share_a_partition_and_windows_take_turns() {
+        let filling = filling(4);
+        let of_window = |window: u64| {
+            let ids = (0..200).map(|n| filling.steer(at(1_700_000_000_000 + window * 5 + n % 5)));
+            ids.map(|id| partition(id.to_string().as_bytes(), 4)).collect::<HashSet<_>>()
+        };
+        let windows: Vec<_> = (0..4).map(of_window).collect();
+        assert!(windows.iter().all(|partitions| partitions.len() == 1), "{windows:?}");
+        assert_eq!(windows.into_iter().flatten().collect::<HashSet<_>>().len(), 4);
+    }
+
+    #[test]
+    fn a_steered_id_is_a_uuid_of_the_same_time_and_no_other_has_it() {
+        let filling = filling(4);
+        let ids: Vec<_> = (0..10_000).map(|_| filling.steer(at(1_700_000_000_000))).collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        for id in ids {
+            assert_eq!(id.0.get_version_num(), 7);
+            assert_eq!(id.0.get_timestamp().unwrap().to_unix().0, 1_700_000_000);
+        }
+    }
+
+    #[test]
+    fn without_knowledge_of_the_topic_an_id_stays_as_it_is() {
+        let id = OrderId::mint();
+        assert_eq!(filling(0).steer(id), id);
+        assert_eq!(filling(1).steer(id), id);
+    }
+}
