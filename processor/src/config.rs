@@ -36,7 +36,8 @@ pub struct RunArgs {
     /// Records of one transaction at most
     #[arg(long, env = "PROCESSOR_BATCH_MAX", default_value_t = 3000)]
     pub batch_max: usize,
-    /// Time from one transaction of a busy worker to the next, unless a full batch waits
+    /// Time from one transaction of a busy worker to the next, unless a full batch waits; up to three
+    /// times as long when transactions are slow
     #[arg(long, env = "PROCESSOR_COMMIT_INTERVAL", default_value = "10ms", value_parser = duration)]
     pub commit_interval: Duration,
     /// Records waiting for one worker at most

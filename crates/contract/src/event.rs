@@ -209,5 +209,5 @@ impl Outcome {
 /// step at most once.
 pub fn outcome_id(subject: &str, kind: EventType) -> String {
     let name = kind.as_str();
-    format!("{subject}/{}", name.strip_suffix(".v1").unwrap_or(name))
+    [subject, "/", name.strip_suffix(".v1").unwrap_or(name)].concat()
 }

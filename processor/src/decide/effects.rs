@@ -1,6 +1,7 @@
 //! What one transaction writes, and what follows once it is committed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use contract::event::{EventType, Outcome, outcome_id};
 use contract::inbound::Body;
@@ -142,8 +143,8 @@ pub struct EventOut {
     pub kind: &'static str,
     /// `ce_subject` and Kafka key.
     pub subject: String,
-    /// `ce_time`
-    pub time: String,
+    /// `ce_time`, one for all events of a batch.
+    pub time: Arc<str>,
     /// The value.
     pub data: String,
 }
@@ -171,19 +172,19 @@ impl Refusal {
 
 impl EventOut {
     /// The event that tells of this outcome.
-    pub fn new(outcome: &Outcome, time: &str) -> Self {
-        let subject = outcome.subject();
-        let kind = outcome.event_type();
-        Self { id: outcome_id(&subject, kind), ..Self::with_id(outcome, time, String::new()) }
+    pub fn new(outcome: &Outcome, time: &Arc<str>) -> Self {
+        let mut event = Self::with_id(outcome, time, String::new());
+        event.id = outcome_id(&event.subject, outcome.event_type());
+        event
     }
 
     /// The same for an outcome that its subject can have more than once.
-    pub fn with_id(outcome: &Outcome, time: &str, id: String) -> Self {
+    pub fn with_id(outcome: &Outcome, time: &Arc<str>, id: String) -> Self {
         Self {
             id,
             kind: outcome.event_type().as_str(),
             subject: outcome.subject(),
-            time: time.to_owned(),
+            time: time.clone(),
             // Plain data with string keys: serialisation has nothing to fail on.
             data: serde_json::to_string(outcome).unwrap_or_default(),
         }

@@ -42,80 +42,101 @@ impl Metric {
     }
 }
 
+/// A `dimension`, written out only when rows are made: a batch has many orders and few
+/// dimensions.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Dimension {
+    /// None, a status, a reason or a currency.
+    Word(&'static str),
+    /// A minute since 1970.
+    Minute(i64),
+    /// A currency and a minute since 1970.
+    Money(&'static str, i64),
+    /// A product.
+    Product(Sku),
+}
+
+impl Dimension {
+    fn text(&self) -> CompactString {
+        match self {
+            Self::Word(word) => CompactString::const_new(word),
+            Self::Minute(minute) => minute_text(*minute),
+            Self::Money(currency, minute) => format_compact!("{currency} {}", minute_text(*minute)),
+            Self::Product(sku) => CompactString::new(sku.as_str()),
+        }
+    }
+}
+
 /// Sums of one batch: one row a metric and dimension, because an upsert must
 /// not meet the same row twice (SQLSTATE 21000).
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Rollup {
-    deltas: HashMap<(Metric, CompactString), (i64, i16), FixedState>,
+    deltas: HashMap<(Metric, Dimension), (i64, i16), FixedState>,
 }
 
 impl Rollup {
     /// An order was taken and stands in this status.
     pub fn taken(&mut self, order: &OrderState, status: OrderStatus) {
-        self.add(Metric::OrdersTotal, CompactString::default(), 1);
-        self.add(Metric::OrdersPerMinute, minute(order.created_ms), 1);
-        self.add(Metric::OrdersByStatus, CompactString::const_new(status.as_str()), 1);
+        self.add(Metric::OrdersTotal, Dimension::Word(""), 1);
+        self.add(Metric::OrdersPerMinute, Dimension::Minute(minute(order)), 1);
+        self.add(Metric::OrdersByStatus, Dimension::Word(status.as_str()), 1);
     }
 
     /// An order went from one status to another.
     pub fn moved(&mut self, from: OrderStatus, to: OrderStatus) {
-        self.add(Metric::OrdersByStatus, CompactString::const_new(from.as_str()), -1);
-        self.add(Metric::OrdersByStatus, CompactString::const_new(to.as_str()), 1);
+        self.add(Metric::OrdersByStatus, Dimension::Word(from.as_str()), -1);
+        self.add(Metric::OrdersByStatus, Dimension::Word(to.as_str()), 1);
     }
 
     /// An order became no sale.
     pub fn rejected(&mut self, reason: &'static str) {
-        self.add(Metric::Rejects, CompactString::const_new(reason), 1);
+        self.add(Metric::Rejects, Dimension::Word(reason), 1);
     }
 
     /// An order's money and pieces count as sold (`1`) or no longer (`-1`).
     pub fn sold(&mut self, order: &OrderState, sign: i64) {
         let (currency, money) = (order.total.currency, sign * order.total.minor);
-        let digits = currency.digits() as i16;
-        let code = CompactString::const_new(currency.code());
-        let by_minute = format_compact!("{code} {}", minute(order.created_ms));
-        self.add_money(Metric::RevenueTotal, code, money, digits);
+        let (code, digits) = (currency.code(), currency.digits() as i16);
+        let by_minute = Dimension::Money(code, minute(order));
+        self.add_money(Metric::RevenueTotal, Dimension::Word(code), money, digits);
         self.add_money(Metric::RevenuePerMinute, by_minute, money, digits);
         for (sku, quantity) in &order.pieces {
-            self.add(Metric::TopProducts, Sku::as_str(sku).to_compact_string(), sign * quantity);
+            self.add(Metric::TopProducts, Dimension::Product(sku.clone()), sign * quantity);
         }
     }
 
     /// Rows that change, sorted by key: name, dimension, delta, decimals.
-    pub fn rows(&self) -> Vec<(Metric, &str, i64, i16)> {
+    pub fn rows(&self) -> Vec<(Metric, CompactString, i64, i16)> {
         let mut rows: Vec<_> = self
             .deltas
             .iter()
             .filter(|(_, (delta, _))| *delta != 0)
             .map(|((metric, dimension), (delta, digits))| {
-                (*metric, dimension.as_str(), *delta, *digits)
+                (*metric, dimension.text(), *delta, *digits)
             })
             .collect();
-        rows.sort_unstable_by(|a, b| (a.0.as_str(), a.1).cmp(&(b.0.as_str(), b.1)));
+        rows.sort_unstable_by(|a, b| (a.0.as_str(), &a.1).cmp(&(b.0.as_str(), &b.1)));
         rows
     }
 
-    fn add(&mut self, metric: Metric, dimension: CompactString, delta: i64) {
+    fn add(&mut self, metric: Metric, dimension: Dimension, delta: i64) {
         self.add_money(metric, dimension, delta, 0);
     }
 
-    fn add_money(&mut self, metric: Metric, dimension: CompactString, delta: i64, digits: i16) {
+    fn add_money(&mut self, metric: Metric, dimension: Dimension, delta: i64, digits: i16) {
         self.deltas.entry((metric, dimension)).or_insert((0, digits)).0 += delta;
     }
 }
 
+/// The minute in which an order was taken, since 1970.
+fn minute(order: &OrderState) -> i64 {
+    order.created_ms.div_euclid(60_000)
+}
+
 /// `2026-11-21T08:46Z`
-fn minute(unix_ms: i64) -> CompactString {
-    let time = jiff::Timestamp::from_millisecond(unix_ms).unwrap_or_default();
-    let time = time.to_zoned(jiff::tz::TimeZone::UTC);
-    format_compact!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}Z",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute()
-    )
+fn minute_text(since_1970: i64) -> CompactString {
+    let time = jiff::Timestamp::from_second(since_1970.saturating_mul(60)).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%MZ").to_compact_string()
 }
 
 #[cfg(test)]
@@ -124,8 +145,9 @@ mod tests {
 
     #[test]
     fn minutes_are_written_in_utc() {
-        assert_eq!(minute(1_700_000_000_000), "2023-11-14T22:13Z");
-        assert_eq!(minute(0), "1970-01-01T00:00Z");
+        assert_eq!(minute_text(1_700_000_000_000 / 60_000), "2023-11-14T22:13Z");
+        assert_eq!(minute_text(0), "1970-01-01T00:00Z");
+        assert_eq!(minute_text(-1), "1969-12-31T23:59Z");
     }
 
     #[test]

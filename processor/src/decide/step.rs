@@ -1,5 +1,7 @@
 //! The decision itself: payment outcomes first, then records in offset order.
 
+use std::sync::Arc;
+
 use contract::event::Outcome as Told;
 use contract::inbound::{Body, Inbound};
 use contract::{
@@ -61,10 +63,10 @@ pub fn decide<'a>(
     records: &[&'a Decided],
     outcomes: &[Outcome],
     books: Books,
-    now: &'a str,
+    now: &str,
 ) -> Result<Effects<'a>, NotSure> {
-    let mut step =
-        Step { books, now, effects: Effects::default(), follow_ups: has_follow_ups(records) };
+    let (now, effects) = (Arc::from(now), Effects::default());
+    let mut step = Step { books, now, effects, follow_ups: has_follow_ups(records) };
     for outcome in outcomes {
         step.settle(outcome);
     }
@@ -83,7 +85,7 @@ fn has_follow_ups(records: &[&Decided]) -> bool {
 
 struct Step<'a> {
     books: Books,
-    now: &'a str,
+    now: Arc<str>,
     effects: Effects<'a>,
     follow_ups: bool,
 }
@@ -344,6 +346,6 @@ impl<'a> Step<'a> {
     }
 
     fn tell(&mut self, lane: LaneId, outcome: &Told) {
-        self.effects.tell(lane, EventOut::new(outcome, self.now));
+        self.effects.tell(lane, EventOut::new(outcome, &self.now));
     }
 }

@@ -235,7 +235,7 @@ mod tests {
             id: id.to_string(),
             kind: "inventory.reserved.v1",
             subject: String::new(),
-            time: String::new(),
+            time: "".into(),
             data: String::new(),
         };
         Parcel::Events(id, vec![event])

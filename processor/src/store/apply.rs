@@ -53,7 +53,7 @@ pub async fn apply<'a>(
     database: &Database,
     batch: &Batch<'a>,
     seen: &mut LastSeen,
-    now: &'a str,
+    now: &str,
 ) -> Result<Applied<'a>, ApplyError<'a>> {
     if seen.mood() == Certainty::LastSeen {
         let attempt = Attempt { database, batch, certainty: Certainty::LastSeen, now };
@@ -74,7 +74,7 @@ struct Attempt<'a, 'b> {
     database: &'b Database,
     batch: &'b Batch<'a>,
     certainty: Certainty,
-    now: &'a str,
+    now: &'b str,
 }
 
 impl<'a> Attempt<'a, '_> {
@@ -200,7 +200,7 @@ impl<'a> Attempt<'a, '_> {
         if orders::step(connection, &effects.changes).await? == Stepped::NotAll {
             return Ok(None);
         }
-        payments::upsert(connection, effects).await?;
+        payments::write(connection, effects).await?;
         if let Some(lane) = batch.advances.keys().find(|lane| lane.source == Source::Orders) {
             metrics::add(connection, &effects.rollup, lane.partition).await?;
         }
@@ -233,7 +233,7 @@ impl<'a> Attempt<'a, '_> {
                 };
                 let (epoch, seq) = (advance.claim.epoch, advance.claim.commit_seq + 1);
                 let id = format!("{sku}/stock.low/{lane}/{epoch}/{seq}");
-                events.push(EventOut::with_id(&low, self.now, id));
+                events.push(EventOut::with_id(&low, &self.now.into(), id));
             }
         }
         if events.is_empty() {

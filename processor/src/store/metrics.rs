@@ -26,7 +26,7 @@ pub(super) async fn add(
          do update set value = m.value + excluded.value, updated_at = now()",
     )
     .bind(columns::of(rows.clone(), |(metric, ..)| metric.as_str()))
-    .bind(columns::of(rows.clone(), |(_, dimension, ..)| *dimension))
+    .bind(columns::of(rows.clone(), |(_, dimension, ..)| dimension.as_str()))
     .bind(columns::of(rows.clone(), |(_, _, delta, _)| *delta))
     .bind(columns::of(rows, |(.., digits)| *digits))
     .bind(shard)

@@ -50,17 +50,16 @@ pub(super) async fn insert(
 /// `[{"sku":"p-1","quantity":2,"price_minor":1000}]`; the grammar of SKUs
 /// leaves nothing to escape.
 fn lines_json(order: &Order) -> String {
-    use std::fmt::Write as _;
-
     let mut json = String::with_capacity(2 + order.lines.len() * 56);
+    let mut digits = itoa::Buffer::new();
     for line in &order.lines {
-        let separator = if json.is_empty() { '[' } else { ',' };
-        let (sku, quantity, price) = (&line.sku, line.quantity, line.price_minor);
-        // Writing to a string cannot fail.
-        let _infallible = write!(
-            json,
-            "{separator}{{\"sku\":\"{sku}\",\"quantity\":{quantity},\"price_minor\":{price}}}"
-        );
+        json.push_str(if json.is_empty() { r#"[{"sku":""# } else { r#",{"sku":""# });
+        json.push_str(line.sku.as_str());
+        json.push_str(r#"","quantity":"#);
+        json.push_str(digits.format(line.quantity));
+        json.push_str(r#","price_minor":"#);
+        json.push_str(digits.format(line.price_minor));
+        json.push('}');
     }
     json.push(']');
     json

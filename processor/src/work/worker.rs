@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Task;
 use super::dead_letter_limit::DeadLetterLimit;
 use super::desk::Desk;
-use super::intake::{Pace, Waiting, pace};
+use super::intake::{Last, Pace, Waiting, pace};
 use super::queue::{Inbox, InboxHandle};
 use crate::decide::Outcome;
 use crate::lane::{Claim, LaneId, Record};
@@ -38,7 +38,7 @@ pub struct WorkerConfig {
     /// Records of one transaction.
     pub batch_max: usize,
     /// Time from the start of one transaction to the next, unless a full batch
-    /// waits.
+    /// waits; up to three times as long when transactions are slow.
     pub commit_interval: Duration,
     /// Orders waiting for their payment; more records are not taken meanwhile.
     pub unsettled_max: usize,
@@ -93,7 +93,7 @@ pub struct Worker {
     outcomes: VecDeque<Outcome>,
     /// Acknowledgements that no commit has taken yet, by lane.
     retired: BTreeMap<LaneId, Retired>,
-    last_commit: Instant,
+    last: Last,
     sweep_at: Instant,
 }
 
@@ -118,7 +118,7 @@ impl Worker {
             stop: parts.stop,
             outcomes: VecDeque::new(),
             retired: BTreeMap::new(),
-            last_commit: Instant::now(),
+            last: Last { begun: Instant::now(), took: Duration::ZERO },
             sweep_at: Instant::now(),
         }
     }
@@ -183,13 +183,7 @@ impl Worker {
         let records = if self.may_take_records() { self.inbox.len() } else { 0 };
         let waiting =
             Waiting { records, outcomes: self.outcomes.len(), retired: self.retired.len() };
-        pace(
-            waiting,
-            self.config.batch_max,
-            self.last_commit,
-            self.config.commit_interval,
-            Instant::now(),
-        )
+        pace(waiting, self.config.batch_max, self.last, self.config.commit_interval, Instant::now())
     }
 
     /// Back-pressure: a slow payment provider or broker stops the intake, the
@@ -199,7 +193,9 @@ impl Worker {
             && self.desk.under_way() < self.config.unacknowledged_max
     }
 
+    /// Waits until `due`, or without it until there is something to commit.
     async fn wait_until(&mut self, due: Option<Instant>) {
+        let idle = due.is_none();
         let due = [due, self.desk.again_at(), self.sweep_at()].into_iter().flatten().min();
         let timer = async {
             match due {
@@ -211,7 +207,9 @@ impl Worker {
             () = self.wake.notified() => {}
             () = timer => {}
             () = self.stop.cancelled() => {}
-            answer = self.cashier.answer() => self.outcomes.extend(answer),
+            // With a commit ahead, answers can wait for it: each one taken up by itself
+            // would cost a round of this loop.
+            answer = self.cashier.answer(), if idle => self.outcomes.extend(answer),
         }
     }
 
@@ -266,7 +264,9 @@ impl Worker {
         if records.is_empty() && riders.outcomes.is_empty() && riders.retired.is_empty() {
             return Ok(());
         }
-        self.last_commit = Instant::now();
-        self.commit_all(&records, riders).await
+        let begun = Instant::now();
+        let committed = self.commit_all(&records, riders).await;
+        self.last = Last { begun, took: begun.elapsed() };
+        committed
     }
 }

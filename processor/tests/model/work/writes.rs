@@ -76,7 +76,7 @@ impl Work<'_> {
         }
         if let Some(shard) = Ledger::shard(&self.advances) {
             for (metric, dimension, delta, _) in effects.rollup.rows() {
-                writes.push(Write::Metric(metric.as_str(), dimension.to_owned(), shard, delta));
+                writes.push(Write::Metric(metric.as_str(), dimension.to_string(), shard, delta));
             }
         }
         for refusal in &effects.refusals {
