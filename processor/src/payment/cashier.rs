@@ -77,6 +77,11 @@ impl Cashier {
         self.asking.len() + self.queue.len()
     }
 
+    /// Whether questions wait until others are answered.
+    pub fn is_full(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Answers that are there now.
     pub fn answers(&mut self, most: usize) -> Vec<Outcome> {
         let mut answers = Vec::new();

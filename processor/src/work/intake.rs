@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 pub(super) enum Pace {
     /// Now.
     Now,
-    /// At this instant, unless more comes in.
+    /// At this instant, unless a full batch comes in.
     At(Instant),
-    /// When something comes in.
-    Idle,
+    /// When something comes in; what there is can wait until this instant.
+    Idle(Option<Instant>),
 }
 
 /// What is waiting to be committed.
@@ -51,14 +51,14 @@ pub(super) fn pace(
     interval: Duration,
     now: Instant,
 ) -> Pace {
-    let due = if waiting.records + waiting.outcomes >= batch_max {
-        now
-    } else if waiting.records + waiting.outcomes > 0 {
-        last.begun + (last.took * 2).clamp(interval, interval * INTERVALS_MAX)
-    } else if waiting.retired > 0 {
-        last.begun + interval * RETIRE_INTERVALS
-    } else {
-        return Pace::Idle;
+    let retire_at = || last.begun + interval * RETIRE_INTERVALS;
+    let work = waiting.records + waiting.outcomes;
+    let due = match work {
+        0 if waiting.retired == 0 => return Pace::Idle(None),
+        0 if retire_at() > now => return Pace::Idle(Some(retire_at())),
+        0 => now,
+        _ if work >= batch_max => now,
+        _ => last.begun + (last.took * 2).clamp(interval, interval * INTERVALS_MAX),
     };
     if due <= now { Pace::Now } else { Pace::At(due) }
 }
@@ -83,12 +83,12 @@ mod tests {
     fn an_idle_worker_commits_at_once_and_a_busy_one_at_its_interval() {
         let begun = Instant::now();
         let at = paces(begun, 2);
-        assert_eq!(at(0, 0, 0, 50), Pace::Idle);
+        assert_eq!(at(0, 0, 0, 50), Pace::Idle(None));
         assert_eq!(at(1, 0, 0, 50), Pace::Now);
         assert_eq!(at(1, 0, 0, 3), Pace::At(begun + INTERVAL));
         assert_eq!(at(0, 1, 0, 3), Pace::At(begun + INTERVAL));
         assert_eq!(at(60, 40, 0, 3), Pace::Now);
-        assert_eq!(at(0, 0, 5, 50), Pace::At(begun + INTERVAL * RETIRE_INTERVALS));
+        assert_eq!(at(0, 0, 5, 50), Pace::Idle(Some(begun + INTERVAL * RETIRE_INTERVALS)));
         assert_eq!(at(0, 0, 5, 500), Pace::Now);
     }
 

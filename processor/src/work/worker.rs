@@ -137,8 +137,7 @@ impl Worker {
                         if self.may_take_records() { self.take_up().await? } else { Vec::new() };
                     self.commit(records).await?;
                 }
-                Pace::At(due) => self.wait_until(Some(due)).await,
-                Pace::Idle => self.wait_until(None).await,
+                later => self.wait(later).await,
             }
         }
         self.drain().await
@@ -163,7 +162,7 @@ impl Worker {
                 );
                 return Ok(());
             }
-            // Not `wait_until`: it returns at once when stopped, and a loop that
+            // Not `wait`: it returns at once when stopped, and a loop that
             // never waits keeps the questions to the provider from being asked.
             tokio::time::sleep(self.config.commit_interval).await;
         }
@@ -193,9 +192,13 @@ impl Worker {
             && self.desk.under_way() < self.config.unacknowledged_max
     }
 
-    /// Waits until `due`, or without it until there is something to commit.
-    async fn wait_until(&mut self, due: Option<Instant>) {
-        let idle = due.is_none();
+    /// Waits until it is time to look again.
+    async fn wait(&mut self, pace: Pace) {
+        let due = match pace {
+            Pace::Now => return,
+            Pace::At(due) => Some(due),
+            Pace::Idle(due) => due,
+        };
         let due = [due, self.desk.again_at(), self.sweep_at()].into_iter().flatten().min();
         let timer = async {
             match due {
@@ -203,13 +206,14 @@ impl Worker {
                 None => std::future::pending().await,
             }
         };
+        // With a commit ahead answers can wait for it: each one taken up by itself costs a
+        // round of the loop. But not when questions wait for answers.
+        let heeds_answers = matches!(pace, Pace::Idle(_)) || self.cashier.is_full();
         tokio::select! {
             () = self.wake.notified() => {}
             () = timer => {}
             () = self.stop.cancelled() => {}
-            // With a commit ahead, answers can wait for it: each one taken up by itself
-            // would cost a round of this loop.
-            answer = self.cashier.answer(), if idle => self.outcomes.extend(answer),
+            answer = self.cashier.answer(), if heeds_answers => self.outcomes.extend(answer),
         }
     }
 
