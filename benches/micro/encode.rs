@@ -20,7 +20,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         customer_id: "c-004985".to_owned(),
         total: total.into(),
     };
-    group.bench_function("event", |bencher| bencher.iter(|| EventOut::new(black_box(&told), NOW)));
+    let now = NOW.into();
+    group.bench_function("event", |bencher| bencher.iter(|| EventOut::new(black_box(&told), &now)));
 
     let batch = decided();
     let records: Vec<&Decided> = batch.iter().collect();
