@@ -99,7 +99,9 @@ pub fn outbox(data: &[u8]) {
         return;
     }
     let plain = |text: &str| text.chars().all(|c| c != '"' && c != '\\' && !c.is_control());
-    if events.iter().all(|event| [&event.id, &event.subject, &event.time].iter().all(|t| plain(t)))
+    if events
+        .iter()
+        .all(|event| [&*event.id, &*event.subject, &*event.time].iter().all(|t| plain(t)))
     {
         assert_eq!(decode(&encode(&events)), Ok(events));
     }
