@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Seed of the orders
     #[arg(long, env = "DEMO_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Share of orders sent twice under one Idempotency-Key
+    /// Share of orders sent twice under one Idempotency-Key; one in ten has a key then
     #[arg(long, env = "DEMO_DUPLICATES", value_parser = share, default_value = "1%")]
     pub(crate) duplicates: f64,
     /// Share of orders cancelled after they were accepted

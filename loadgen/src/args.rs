@@ -109,7 +109,8 @@ struct MixArgs {
     /// Exponent of Zipf's law over the products; 0 is uniform
     #[arg(long, env = "LOADGEN_ZIPF", default_value_t = Mix::default().zipf)]
     zipf: f64,
-    /// Share of retries: an earlier order again, same idempotency key, same body
+    /// Share of retries: an earlier order again, same idempotency key, same body; one order in ten
+    /// has a key then
     #[arg(long, env = "LOADGEN_DUPLICATES", value_parser = Share::parse, default_value = "0%")]
     duplicates: Share,
     /// Share of orders that break a rule

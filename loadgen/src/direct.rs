@@ -182,10 +182,10 @@ impl Filler {
         Draft { kind, event: EventType::OrderCreated, event_id: id, subject: id, value }
     }
 
-    /// With retries the id must follow from the number, as it follows from the
-    /// idempotency key in the gateway.
+    /// Of an order with a key the id must follow from the number, as it follows from the
+    /// key in the gateway.
     fn order_id(&self, n: u64) -> Uuid {
-        if self.generator.uses_keys() {
+        if self.generator.has_key(n) {
             event_id_for_key("loadgen", &self.run, &n.to_string())
         } else {
             Uuid::now_v7()

@@ -198,7 +198,7 @@ impl Lane {
     fn order(&self, kind: Kind, n: u64) -> Outgoing {
         let body = self.generator.order(n);
         let body_hash = self.books.hash(&body);
-        let key = self.generator.uses_keys().then(|| format!("{}-{n}", self.run));
+        let key = self.generator.has_key(n).then(|| format!("{}-{n}", self.run));
         Outgoing { kind, request: self.target.order(body.into(), key.as_deref()), body_hash }
     }
 

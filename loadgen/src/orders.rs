@@ -14,9 +14,15 @@ const PURPOSE_ORDER: u64 = 2;
 const PURPOSE_PRICE: u64 = 3;
 const PURPOSE_FAULT: u64 = 4;
 const PURPOSE_RETRY: u64 = 5;
+// 6 is the schedule's.
+const PURPOSE_KEY: u64 = 7;
 
 /// A retry follows its order by at most this many slots: seconds, as clients do.
 const RETRY_DISTANCE_MAX: u32 = 1000;
+
+/// Of so many orders one has a key, when some are retried: the gateway treats them
+/// differently, and both kinds are to be seen.
+const KEY_ONE_IN: u32 = 10;
 
 /// What one slot of the schedule sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,9 +118,11 @@ impl Generator {
         bodies[which as usize].to_vec()
     }
 
-    /// Whether orders carry an idempotency key: they must when some are retried.
-    pub fn uses_keys(&self) -> bool {
+    /// Whether order `n` carries an idempotency key: one in ten does when some of them
+    /// are retried.
+    pub fn has_key(&self, n: u64) -> bool {
         self.mix.duplicates.as_f64() > 0.0
+            && Random::for_slot(self.seed, PURPOSE_KEY, n).below(KEY_ONE_IN) == 0
     }
 
     /// Every product there is.
@@ -127,12 +135,14 @@ impl Generator {
         self.mix.kind(Random::for_slot(self.seed, PURPOSE_KIND, n).unit())
     }
 
-    /// The nearest new order at a random distance before slot `n`.
+    /// The nearest new order with a key at a random distance before slot `n`.
     fn retried(&self, n: u64) -> Option<u64> {
         let mut random = Random::for_slot(self.seed, PURPOSE_RETRY, n);
         let from = n.checked_sub(1 + u64::from(random.below(RETRY_DISTANCE_MAX)))?;
         let oldest = from.saturating_sub(u64::from(RETRY_DISTANCE_MAX));
-        (oldest..=from).rev().find(|&earlier| self.kind(earlier) == Kind::Order)
+        (oldest..=from)
+            .rev()
+            .find(|&earlier| self.kind(earlier) == Kind::Order && self.has_key(earlier))
     }
 }
 
@@ -222,6 +232,7 @@ mod tests {
                 Step::Retry(earlier) => {
                     assert!(earlier < n && n - earlier <= 2001);
                     assert_eq!(generator.step(earlier), Step::Order);
+                    assert!(generator.has_key(earlier));
                     Kind::Retry
                 }
             };

@@ -147,7 +147,8 @@ impl RunArgs {
     /// Bounds of each worker.
     pub fn worker(&self) -> WorkerConfig {
         WorkerConfig {
-            batch_max: self.batch_max,
+            // No batch is larger than what can wait for it.
+            batch_max: self.batch_max.min(self.queue_records),
             commit_interval: self.commit_interval,
             unsettled_max: self.unsettled_max,
             unacknowledged_max: 64,

@@ -1,8 +1,8 @@
 //! Which partition fills now. librdkafka sends one request for each partition, so
 //! orders that come within one linger cost a request each when their keys scatter
-//! them. The gateway mints most ids itself: it mints those of one linger for one
-//! partition, and the next one for the next. A key still decides its partition;
-//! where it lies is only the choice of an id, so a wrong guess does no harm.
+//! them. The ids that the gateway mints (those of orders without `Idempotency-Key`)
+//! it mints for one partition during one linger, and for another during the next. A
+//! key still decides its partition, so a wrong guess does no harm.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,21 +12,24 @@ use murmur2::{KAFKA_SEED, murmur2};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+/// With more, finding an id would cost more than a request of its own.
+const PARTITIONS_MAX: u32 = 64;
+
 /// What is known of the topic, and how long a partition fills.
 #[derive(Debug)]
 pub(super) struct Filling {
     /// Nought while it is not known.
     partitions: AtomicU32,
     window_ms: u64,
-    /// Other gateways fill other partitions.
-    start: u64,
+    /// Gateways that share a topic fill different partitions, mostly.
+    seed: u64,
 }
 
 impl Filling {
     /// A partition fills as long as a batch is gathered.
     pub(super) fn new(linger: Duration) -> Self {
         let window_ms = u64::try_from(linger.as_millis()).unwrap_or(0);
-        Self { partitions: AtomicU32::new(0), window_ms, start: u64::from(fastrand::u32(..)) }
+        Self { partitions: AtomicU32::new(0), window_ms, seed: u64::from(fastrand::u32(..)) }
     }
 
     /// The broker has told how many partitions there are.
@@ -37,13 +40,15 @@ impl Filling {
     /// An id like this one, UUIDv7, whose record goes where records go at its time.
     pub(super) fn steer(&self, id: OrderId) -> OrderId {
         let count = self.partitions.load(Ordering::Relaxed);
-        if count < 2 || self.window_ms == 0 {
+        if !(2..=PARTITIONS_MAX).contains(&count) || self.window_ms == 0 {
             return id;
         }
         // The first 48 bits of a UUIDv7 are its time in milliseconds.
         let window = (id.0.as_u64_pair().0 >> 16) / self.window_ms;
-        let wanted = (self.start + window) % u64::from(count);
-        near(id.0, |key| u64::from(partition(key, count)) == wanted).unwrap_or(id)
+        // Drawn, not in turn: a client that orders every 20 ms must not meet the same
+        // partition of four each time.
+        let wanted = fastrand::Rng::with_seed(self.seed.wrapping_add(window)).u32(..count);
+        near(id.0, |key| partition(key, count) == wanted).unwrap_or(id)
     }
 }
 
@@ -98,15 +103,20 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_one_window_share_a_partition_and_windows_take_turns() {
+    fn ids_of_one_window_share_a_partition_and_windows_are_spread() {
         let filling = filling(4);
         let of_window = |window: u64| {
-            let ids = (0..200).map(|n| filling.steer(at(1_700_000_000_000 + window * 5 + n % 5)));
+            let ids = (0..50).map(|n| filling.steer(at(1_700_000_000_000 + window * 5 + n % 5)));
             ids.map(|id| partition(id.to_string().as_bytes(), 4)).collect::<HashSet<_>>()
         };
-        let windows: Vec<_> = (0..4).map(of_window).collect();
-        assert!(windows.iter().all(|partitions| partitions.len() == 1), "{windows:?}");
-        assert_eq!(windows.into_iter().flatten().collect::<HashSet<_>>().len(), 4);
+        let mut windows_of = [0; 4];
+        // Every fourth window, as a client sees it that orders every 20 ms.
+        for window in (0..400).step_by(4) {
+            let partitions = of_window(window);
+            assert_eq!(partitions.len(), 1);
+            partitions.into_iter().for_each(|partition| windows_of[partition as usize] += 1);
+        }
+        assert!(windows_of.iter().all(|windows| (10..=45).contains(windows)), "{windows_of:?}");
     }
 
     #[test]
@@ -125,5 +135,6 @@ mod tests {
         let id = OrderId::mint();
         assert_eq!(filling(0).steer(id), id);
         assert_eq!(filling(1).steer(id), id);
+        assert_eq!(filling(65).steer(id), id);
     }
 }

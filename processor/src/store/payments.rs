@@ -17,9 +17,9 @@ pub(super) async fn write(
     insert(connection, &later, UPDATE).await
 }
 
-/// A charge is answered once, while its order is reserved and has no payment yet: such
+/// A charge is settled once, while its order is reserved and has no payment yet: such
 /// a row needs none of the care of an upsert, which doubles what it costs. One that is
-/// there all the same is refused, not overwritten.
+/// there all the same is nobody's to overwrite: the process stops.
 fn is_first(row: &PaymentRow) -> bool {
     matches!(row.status, "CAPTURED" | "DECLINED")
 }

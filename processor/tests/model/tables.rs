@@ -96,6 +96,9 @@ impl Tables {
                 row.shipment = shipment.or(row.shipment.take());
                 Ok(())
             }
+            Write::Payment(id, payment) if matches!(payment.status, "CAPTURED" | "DECLINED") => {
+                fresh(self.payments.insert(id, payment).is_none(), "payment", &id)
+            }
             Write::Payment(id, payment) => {
                 self.payments
                     .entry(id)
