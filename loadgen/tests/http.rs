@@ -139,12 +139,18 @@ async fn a_retry_repeats_key_and_body_and_provoked_refusals_are_no_errors() {
     assert_eq!(report.kinds[&Kind::Retry].sent, retries as u64);
     assert_eq!((report.refused, report.errors), (invalid, 0));
     assert_eq!(report.refusals[0].refusal.problem, "/problems/invalid-order");
-    let keys = gateway.keys.lock().unwrap();
-    let pairs: HashSet<_> =
-        keys.iter().zip(gateway.bodies.lock().unwrap().iter().cloned()).collect();
-    let distinct_keys: HashSet<_> = keys.iter().flatten().collect();
+    let (keys, bodies) = (gateway.keys.lock().unwrap(), gateway.bodies.lock().unwrap());
+    let keyed: Vec<_> = keys
+        .iter()
+        .zip(bodies.iter())
+        .filter_map(|(key, body)| Some((key.as_ref()?, body)))
+        .collect();
+    let pairs: HashSet<_> = keyed.iter().collect();
+    let distinct_keys: HashSet<_> = keyed.iter().map(|(key, _)| key).collect();
     assert_eq!(pairs.len(), distinct_keys.len(), "one key, one body");
-    assert_eq!(keys.len() - distinct_keys.len(), retries);
+    assert_eq!(keyed.len() - distinct_keys.len(), retries);
+    let first = count(|step| matches!(step, Step::Order));
+    assert!((first / 20..first / 5).contains(&distinct_keys.len()), "one order in ten has a key");
 }
 
 #[tokio::test]
