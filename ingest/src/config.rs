@@ -50,7 +50,7 @@ pub struct Config {
     pub in_flight_max: NonZeroUsize,
     /// How long the producer gathers records for one request to the broker; while a request is
     /// unanswered it gathers anyway
-    #[arg(long, env = "INGEST_LINGER", default_value = "5ms", value_parser = duration)]
+    #[arg(long, env = "INGEST_LINGER", default_value = "3ms", value_parser = duration)]
     pub linger: Duration,
     /// Memory for records that are not acknowledged, in KiB; more get 503 at once
     #[arg(long, env = "INGEST_QUEUE_KIB", default_value_t = 65_536, value_parser = value_parser!(u32).range(1024..=2_097_151))]
@@ -101,7 +101,7 @@ mod tests {
         Config::command().debug_assert();
         let config = Config::parse_from(["ingest", "--workers", "3"]);
         assert_eq!(config.worker_count(), 3);
-        assert_eq!(config.linger, Duration::from_millis(5));
+        assert_eq!(config.linger, Duration::from_millis(3));
         assert_eq!(config.read_url(), config.database.database_url);
     }
 
