@@ -1,12 +1,12 @@
 //! The Kafka edge of a lane: a consumer whose partitions start one window before
 //! their progress, and which tells the lane what came and went.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use service::backoff::Backoff;
@@ -16,6 +16,9 @@ use crate::progress::{Finding, Progress, Start, start};
 
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a commit may take. The client gives a request up after a session (10 s)
+/// and asks again once; one that has lost Kafka meanwhile may wait for ever.
+const COMMIT_MAX: Duration = Duration::from_secs(25);
 /// How long the lane tries to learn the progress of new partitions; brokers that
 /// were just started do not know yet which partitions they lead. Well below
 /// `max.poll.interval.ms`, for nothing else happens meanwhile.
@@ -58,7 +61,7 @@ pub struct Source {
 
 /// A consumer of one lane.
 pub struct Reader {
-    consumer: BaseConsumer<Edge>,
+    consumer: Arc<BaseConsumer<Edge>>,
     source: Source,
     changes: Arc<Mutex<Vec<Change>>>,
 }
@@ -89,7 +92,7 @@ impl Reader {
             config.create_with_context(edge).context("cannot make a Kafka consumer")?;
         let topic = source.topic.as_str();
         consumer.subscribe(&[topic]).with_context(|| format!("cannot subscribe to {topic}"))?;
-        Ok(Self { consumer, source, changes })
+        Ok(Self { consumer: Arc::new(consumer), source, changes })
     }
 
     /// Joins the group anew when this client has lost Kafka: all partitions are gone
@@ -129,7 +132,8 @@ impl Reader {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Commits progress and waits for the broker's word.
+    /// Commits progress and waits for the broker's word. The client has no bound for
+    /// that, so a thread of its own waits; it ends with the client at the latest.
     ///
     /// # Errors
     /// The broker is away, or the partitions are another's now.
@@ -142,7 +146,22 @@ impl Reader {
                 element.set_metadata(progress.metadata());
             }
         }
-        self.consumer.commit(&offsets, CommitMode::Sync)
+        let (answer, answered) = mpsc::sync_channel(1);
+        let consumer = Arc::clone(&self.consumer);
+        let ask = move || {
+            let outcome = consumer.commit(&offsets, CommitMode::Sync);
+            // The lane is the one that closes the client and waits for it.
+            drop(consumer);
+            // Nobody listens any more when it took too long.
+            let _late = answer.send(outcome);
+        };
+        let asking = std::thread::Builder::new().name("commit".to_owned()).spawn(ask);
+        let silence = KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut);
+        match asking {
+            Ok(_waits_by_itself) => answered.recv_timeout(COMMIT_MAX).unwrap_or(Err(silence)),
+            // Without a thread to spare nothing is asked: tried again like a silence.
+            Err(_) => Err(silence),
+        }
     }
 
     /// Stops fetching all partitions; polling goes on and keeps the membership.
