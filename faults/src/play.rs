@@ -62,6 +62,9 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
         true => Recovery::default(),
         false => recover(world, round.rate).await,
     };
+    if !round.spoils() {
+        wrong.extend(world.squad.silence().await);
+    }
     let gained = before.gained(&Baseline::take(world).await);
     let longest = standstill.longest();
     for expect in round.parts.iter().flat_map(|(_, scenario)| scenario.expect) {

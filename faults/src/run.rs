@@ -69,7 +69,9 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
             }
         }
     }
-    player.end().await?;
+    if let (Err(error), Some(last)) = (player.end().await, scenarios.last_mut()) {
+        last.wrong.push(format!("at the end: {error:#}"));
+    }
     let clean = scenarios.iter().all(Outcome::is_clean);
     Ok(Report { rate: args.rate, seed, clean, scenarios })
 }
@@ -128,12 +130,13 @@ impl Player {
             return Ok(Outcome::skipped(name, why));
         }
         let alone = parts.iter().any(|(_, scenario)| scenario.is_alone());
-        let mut world = self.world(parts, alone).await?;
+        let (mut world, left) = self.world(parts, alone).await?;
         let files = world.files(self.played, &name.replace(" + ", "+"));
         let round = play::Round { name, parts, files: &files, rate: self.rate };
         let outcome = play::play(&mut world, &round).await;
-        let outcome = outcome
+        let mut outcome = outcome
             .with_context(|| format!("{name} could not be played; see {}", files.display()))?;
+        outcome.wrong.extend(left);
         match outcome.recovery.after_s {
             _ if !outcome.is_clean() => {
                 eprintln!("     NOT CLEAN; see {}", files.display());
@@ -154,16 +157,21 @@ impl Player {
         Ok(outcome)
     }
 
-    /// The one that is there, or a fresh one.
-    async fn world(&mut self, parts: &[(Duration, Scenario)], alone: bool) -> Result<World> {
-        match self.world.take() {
-            Some(world) if !alone => return Ok(world),
-            Some(world) => world.end().await?,
-            None => {}
-        }
+    /// The one that is there, or a fresh one and how the one before did not end well.
+    async fn world(
+        &mut self,
+        parts: &[(Duration, Scenario)],
+        alone: bool,
+    ) -> Result<(World, Option<String>)> {
+        let left = match self.world.take() {
+            Some(world) if !alone => return Ok((world, None)),
+            Some(world) => world.end().await.err(),
+            None => None,
+        };
         let needs = parts.iter().map(|(_, scenario)| scenario.needs);
         let disk = needs.into_iter().find(|needs| matches!(needs, Needs::SmallDisk(_)));
-        World::create(self.replaced.clone(), disk.unwrap_or(Needs::Nothing)).await
+        let world = World::create(self.replaced.clone(), disk.unwrap_or(Needs::Nothing)).await?;
+        Ok((world, left.map(|error| format!("at the end of the rounds before: {error:#}"))))
     }
 
     /// Ends everything, whatever state it is in.

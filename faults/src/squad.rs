@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use stack::service::{Launch, Life, Service, free_port, set};
+use tokio::time::{Instant, sleep};
 
 use crate::scenario::Program;
+
+/// How long a notifier may take to tell again: a client that has lost Kafka is looked at
+/// after its silence and after what it still waits for.
+const TELL_PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A program, and the folder that it comes from instead of the usual one.
 pub(crate) type Replaced = (&'static str, PathBuf);
@@ -99,6 +106,20 @@ impl Squad {
             self.running.remove(&program);
         }
         Ok(())
+    }
+
+    /// That the notifier tells nothing any more, although orders come in.
+    pub(crate) async fn silence(&self) -> Option<String> {
+        let told = told(&self.logs);
+        let length = || std::fs::metadata(&told).map_or(0, |file| file.len());
+        let (begin, before) = (Instant::now(), length());
+        while length() <= before {
+            if begin.elapsed() > TELL_PATIENCE {
+                return Some(format!("the notifier told nothing for {TELL_PATIENCE:?}"));
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+        None
     }
 
     /// Programs that ended although nobody ended them, with their last words.
