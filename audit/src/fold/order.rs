@@ -170,9 +170,10 @@ pub struct Told {
 }
 
 impl Told {
-    /// Everything has been told, as far as anybody remembers.
+    /// Everything has been told, as far as anybody remembers: a cancellation has named
+    /// the refund that the payment asks for.
     pub fn everything() -> Self {
-        Self { steps: u8::MAX, ..Self::default() }
+        Self { steps: u8::MAX, refund: true, lane: 0 }
     }
 
     /// The reservation has been told, as far as anybody remembers.

@@ -24,10 +24,10 @@ pub fn record<'a>(topic: Topic, message: &'a BorrowedMessage<'_>) -> Record<'a> 
 /// The client panics at a header name that is not UTF-8, and offers no other
 /// way to read it; such a header is left out.
 fn headers(headers: &BorrowedHeaders) -> Headers<'_> {
-    let every = || (0..headers.count()).filter_map(|n| headers.try_get(n)).collect::<Vec<_>>();
-    let readable = catch_unwind(AssertUnwindSafe(every)).unwrap_or_else(|_| {
-        let one = |n| catch_unwind(AssertUnwindSafe(|| headers.try_get(n))).ok().flatten();
+    let pair = |n| headers.try_get(n).map(|header| (header.key, header.value));
+    let every = || (0..headers.count()).filter_map(pair).collect();
+    Headers(catch_unwind(AssertUnwindSafe(every)).unwrap_or_else(|_| {
+        let one = |n| catch_unwind(AssertUnwindSafe(|| pair(n))).ok().flatten();
         (0..headers.count()).filter_map(one).collect()
-    });
-    Headers(readable.into_iter().map(|header| (header.key, header.value)).collect())
+    }))
 }

@@ -5,21 +5,8 @@ use uuid::Uuid;
 
 /// Reads 36 characters, lower-case hexadecimal digits and four hyphens.
 pub fn id_of(bytes: &[u8]) -> Option<Uuid> {
-    if bytes.len() != 36 {
-        return None;
-    }
-    let mut digits = 0_u128;
-    for (n, byte) in bytes.iter().enumerate() {
-        let digit = match (n, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
-            _ => return None,
-        };
-        digits = digits << 4 | u128::from(digit);
-    }
-    Some(Uuid::from_u128(digits))
+    let canonical = bytes.len() == 36 && !bytes.iter().any(u8::is_ascii_uppercase);
+    canonical.then(|| Uuid::try_parse_ascii(bytes).ok()).flatten()
 }
 
 /// Whether a text is a customer id or SKU: 1 to 64 of `A-Z a-z 0-9 . _ : -`.

@@ -11,29 +11,31 @@ use super::json::Json;
 /// The largest amount, in minor units.
 pub const MINOR_MAX: i64 = 999_999_999_999_999;
 
-/// An ISO 4217 currency that has minor units.
+/// An ISO 4217 currency that has minor units, and its digits after the decimal point.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Code([u8; 3]);
+pub struct Code {
+    letters: [u8; 3],
+    digits: u8,
+}
 
 impl Code {
     /// What an order without a currency is priced in.
-    pub const EUR: Self = Self(*b"EUR");
+    pub const EUR: Self = Self { letters: *b"EUR", digits: 2 };
 
     /// Reads an upper-case code.
     pub fn parse(text: &str) -> Option<Self> {
-        Currency::from_code(text)?.exponent()?;
-        Some(Self(text.as_bytes().try_into().ok()?))
+        let digits = u8::try_from(Currency::from_code(text)?.exponent()?).ok()?;
+        Some(Self { letters: text.as_bytes().try_into().ok()?, digits })
     }
 
     /// The code as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
+        std::str::from_utf8(&self.letters).unwrap_or("???")
     }
 
     /// Digits after the decimal point.
     pub fn digits(self) -> u32 {
-        let exponent = Currency::from_code(self.as_str()).and_then(Currency::exponent);
-        exponent.map_or(0, u32::from)
+        u32::from(self.digits)
     }
 }
 
@@ -57,8 +59,9 @@ fn minor_of_float(float: f64, digits: u32) -> Option<i64> {
     write!(spelling, "{}", float.abs()).ok()?;
     let (whole, fraction) = spelling.split_once('.').unwrap_or((&spelling, ""));
     let missing = digits.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let written: i64 = format!("{whole}{fraction}").parse().ok()?;
-    written.checked_mul(10_i64.pow(missing))
+    let whole = whole.parse::<i64>().ok()?.checked_mul(10_i64.pow(digits))?;
+    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<i64>().ok()? };
+    whole.checked_add(fraction.checked_mul(10_i64.pow(missing))?)
 }
 
 /// Writes units of `10^-digits` as the shortest decimal.
@@ -89,6 +92,9 @@ mod tests {
         assert_eq!(read("-0", "EUR"), Some(0));
         assert_eq!(read("1.234", "KWD"), Some(1234));
         assert_eq!(read("5", "JPY"), Some(5));
+        assert_eq!(read("0.05", "EUR"), Some(5));
+        assert_eq!(read("7.0", "EUR"), Some(700));
+        assert_eq!(Code::parse("EUR"), Some(Code::EUR));
         assert_eq!(read("9999999999999.99", "EUR"), Some(MINOR_MAX));
         for (bad, code) in [
             ("19.999", "EUR"),
