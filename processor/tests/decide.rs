@@ -162,7 +162,7 @@ impl Tables {
             .rollup
             .rows()
             .iter()
-            .filter(|row| row.0.as_str() == "revenue_total")
+            .filter(|row| row.0.name() == "revenue_total")
             .map(|row| row.2)
             .sum::<i64>();
     }

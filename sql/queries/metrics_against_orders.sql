@@ -22,7 +22,9 @@ with sums as (
     where status in ('PAID', 'SHIPPED') group by 2
 ), metrics as (
     select metric_name, dimension, sum(value) as value
-    from sales_metric_shards group by metric_name, dimension
+    from sales_metric_shards where metric_name <> 'top_products' group by metric_name, dimension
+    union all
+    select 'top_products', sku, sold from stock
 )
 select metric_name, dimension, coalesce(m.value, 0) as in_metrics, coalesce(s.value, 0) as in_orders
 from metrics m full join sums s using (metric_name, dimension)

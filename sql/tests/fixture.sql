@@ -106,7 +106,5 @@ insert into sales_metric_shards (metric_name, dimension, shard, value, digits) v
     ('revenue_per_minute', 'EUR 2026-11-21T08:46Z', 0, 7050, 2),
     ('revenue_per_minute', 'EUR 2026-11-21T08:47Z', 1, 2050, 2),
     ('revenue_per_minute', 'JPY 2026-11-21T08:46Z', 1, 1200, 0),
-    ('top_products', 'p-1', 0, 2, 0), ('top_products', 'p-1', 1, 2, 0),
-    ('top_products', 'p-2', 0, 1, 0), ('top_products', 'p-3', 1, 1, 0),
     ('rejects', 'insufficient_stock', 0, 1, 0), ('rejects', 'card_expired', 0, 1, 0),
     ('rejects', 'requested', 1, 1, 0);

@@ -147,7 +147,7 @@ async fn books_that_do_not_agree_are_shown() {
     );
     assert_eq!(
         answer("metrics_against_orders").await,
-        ["(orders_by_status,PAID,3,2)", "(rejects,requested,0,1)"]
+        ["(orders_by_status,PAID,3,2)", "(rejects,requested,0,1)", "(top_products,p-2,2,1)"]
     );
 }
 

@@ -1,8 +1,9 @@
 //! The view `sales_metrics` against what the orders add up to, both ways.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use contract::OrderStatus;
+use foldhash::HashMap;
 use jiff::Timestamp;
 
 use super::order::{Order, REASONS};
@@ -67,8 +68,6 @@ impl Metrics {
             "revenue_per_minute" => money_and_minute(dimension).map(|key| {
                 *self.revenue_by_minute.entry(key).or_default() += value;
             }),
-            // Of the pieces sold.
-            "top_products" => Some(()),
             _ => None,
         };
         believed.is_some()

@@ -149,7 +149,7 @@ const MEANWHILE: [(&str, &str, &[&str]); 9] = [
     ),
     (
         "a doubled metric",
-        "update sales_metric_shards set value = value * 2 where metric_name = 'top_products'",
+        "update sales_metric_shards set value = value * 2 where metric_name = 'rejects'",
         &["metric-differs"],
     ),
     (

@@ -147,9 +147,11 @@ async fn stock_and_sales_are_shown_in_major_units() {
         request(gateway.http, "GET", "/metrics/sales?metric=revenue_total", "").await.json();
     assert_eq!(sales["metrics"][0]["value"], 70.5);
     let all = request(gateway.http, "GET", "/metrics/sales", "").await.json();
-    assert_eq!(all["metrics"].as_array().unwrap().len(), 2);
-    assert_eq!(all["metrics"][0]["metric"], "orders_total");
-    assert_eq!(all["metrics"][0]["value"], 7);
+    let shown =
+        |n: usize| ["metric", "dimension", "value"].map(|field| all["metrics"][n][field].clone());
+    assert_eq!(all["metrics"].as_array().unwrap().len(), 3);
+    assert_eq!(shown(0), [json!("orders_total"), json!(""), json!(7)]);
+    assert_eq!(shown(2), [json!("top_products"), json!("p-1"), json!(3)]);
     gateway.stop().await;
 }
 

@@ -1,68 +1,65 @@
-//! Analytics: what each step of an order adds to `sales_metrics`.
+//! Analytics: what each step of an order adds to `sales_metrics`. Pieces sold by
+//! product are not among it: `stock` has them already, and the view takes them there.
 
 use std::collections::HashMap;
 
 use compact_str::{CompactString, ToCompactString, format_compact};
-use contract::{OrderStatus, Sku};
+use contract::{Currency, OrderStatus};
 use foldhash::fast::FixedState;
 
 use super::OrderState;
 
-/// A metric of `sales_metrics`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+/// A metric of `sales_metrics` with its dimension, which is written out only when rows
+/// are made: a batch has many orders and few dimensions. Minutes count from 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Metric {
     /// Orders taken.
     OrdersTotal,
     /// Orders in each status now.
-    OrdersByStatus,
+    OrdersByStatus(OrderStatus),
     /// Orders taken, by the minute of their creation.
-    OrdersPerMinute,
+    OrdersPerMinute(i64),
     /// Orders that became no sale, by reason.
-    Rejects,
+    Rejects(&'static str),
     /// Money of paid orders, by the minute of their creation.
-    RevenuePerMinute,
+    RevenuePerMinute(Currency, i64),
     /// Money of paid orders, by currency.
-    RevenueTotal,
-    /// Pieces sold, by product.
-    TopProducts,
+    RevenueTotal(Currency),
 }
 
 impl Metric {
     /// The `metric_name`.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::OrdersTotal => "orders_total",
-            Self::OrdersByStatus => "orders_by_status",
-            Self::OrdersPerMinute => "orders_per_minute",
-            Self::Rejects => "rejects",
-            Self::RevenuePerMinute => "revenue_per_minute",
-            Self::RevenueTotal => "revenue_total",
-            Self::TopProducts => "top_products",
+            Self::OrdersByStatus(_) => "orders_by_status",
+            Self::OrdersPerMinute(_) => "orders_per_minute",
+            Self::Rejects(_) => "rejects",
+            Self::RevenuePerMinute(..) => "revenue_per_minute",
+            Self::RevenueTotal(_) => "revenue_total",
         }
     }
-}
 
-/// A `dimension`, written out only when rows are made: a batch has many orders and few
-/// dimensions.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Dimension {
-    /// None, a status, a reason or a currency.
-    Word(&'static str),
-    /// A minute since 1970.
-    Minute(i64),
-    /// A currency and a minute since 1970.
-    Money(&'static str, i64),
-    /// A product.
-    Product(Sku),
-}
-
-impl Dimension {
-    fn text(&self) -> CompactString {
+    /// The decimals of its value: 0 for counts.
+    pub fn digits(self) -> i16 {
         match self {
-            Self::Word(word) => CompactString::const_new(word),
-            Self::Minute(minute) => minute_text(*minute),
-            Self::Money(currency, minute) => format_compact!("{currency} {}", minute_text(*minute)),
-            Self::Product(sku) => CompactString::new(sku.as_str()),
+            Self::RevenuePerMinute(currency, _) | Self::RevenueTotal(currency) => {
+                currency.digits() as i16
+            }
+            _ => 0,
+        }
+    }
+
+    fn dimension(self) -> CompactString {
+        match self {
+            Self::OrdersTotal => CompactString::const_new(""),
+            Self::OrdersByStatus(status) => CompactString::const_new(status.as_str()),
+            Self::Rejects(reason) => CompactString::const_new(reason),
+            Self::RevenueTotal(currency) => CompactString::const_new(currency.code()),
+            Self::OrdersPerMinute(minute) => minute_text(minute),
+            Self::RevenuePerMinute(currency, minute) => {
+                format_compact!("{} {}", currency.code(), minute_text(minute))
+            }
         }
     }
 }
@@ -71,60 +68,46 @@ impl Dimension {
 /// not meet the same row twice (SQLSTATE 21000).
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Rollup {
-    deltas: HashMap<(Metric, Dimension), (i64, i16), FixedState>,
+    deltas: HashMap<Metric, i64, FixedState>,
 }
 
 impl Rollup {
     /// An order was taken and stands in this status.
     pub fn taken(&mut self, order: &OrderState, status: OrderStatus) {
-        self.add(Metric::OrdersTotal, Dimension::Word(""), 1);
-        self.add(Metric::OrdersPerMinute, Dimension::Minute(minute(order)), 1);
-        self.add(Metric::OrdersByStatus, Dimension::Word(status.as_str()), 1);
+        self.add(Metric::OrdersTotal, 1);
+        self.add(Metric::OrdersPerMinute(minute(order)), 1);
+        self.add(Metric::OrdersByStatus(status), 1);
     }
 
     /// An order went from one status to another.
     pub fn moved(&mut self, from: OrderStatus, to: OrderStatus) {
-        self.add(Metric::OrdersByStatus, Dimension::Word(from.as_str()), -1);
-        self.add(Metric::OrdersByStatus, Dimension::Word(to.as_str()), 1);
+        self.add(Metric::OrdersByStatus(from), -1);
+        self.add(Metric::OrdersByStatus(to), 1);
     }
 
     /// An order became no sale.
     pub fn rejected(&mut self, reason: &'static str) {
-        self.add(Metric::Rejects, Dimension::Word(reason), 1);
+        self.add(Metric::Rejects(reason), 1);
     }
 
-    /// An order's money and pieces count as sold (`1`) or no longer (`-1`).
+    /// An order's money counts as revenue (`1`) or no longer (`-1`).
     pub fn sold(&mut self, order: &OrderState, sign: i64) {
         let (currency, money) = (order.total.currency, sign * order.total.minor);
-        let (code, digits) = (currency.code(), currency.digits() as i16);
-        let by_minute = Dimension::Money(code, minute(order));
-        self.add_money(Metric::RevenueTotal, Dimension::Word(code), money, digits);
-        self.add_money(Metric::RevenuePerMinute, by_minute, money, digits);
-        for (sku, quantity) in &order.pieces {
-            self.add(Metric::TopProducts, Dimension::Product(sku.clone()), sign * quantity);
-        }
+        self.add(Metric::RevenueTotal(currency), money);
+        self.add(Metric::RevenuePerMinute(currency, minute(order)), money);
     }
 
-    /// Rows that change, sorted by key: name, dimension, delta, decimals.
-    pub fn rows(&self) -> Vec<(Metric, CompactString, i64, i16)> {
-        let mut rows: Vec<_> = self
-            .deltas
-            .iter()
-            .filter(|(_, (delta, _))| *delta != 0)
-            .map(|((metric, dimension), (delta, digits))| {
-                (*metric, dimension.text(), *delta, *digits)
-            })
-            .collect();
-        rows.sort_unstable_by(|a, b| (a.0.as_str(), &a.1).cmp(&(b.0.as_str(), &b.1)));
+    /// Rows that change, sorted by key: metric, dimension, delta.
+    pub fn rows(&self) -> Vec<(Metric, CompactString, i64)> {
+        let changed = self.deltas.iter().filter(|(_, delta)| **delta != 0);
+        let mut rows: Vec<_> =
+            changed.map(|(metric, delta)| (*metric, metric.dimension(), *delta)).collect();
+        rows.sort_unstable_by(|a, b| (a.0.name(), &a.1).cmp(&(b.0.name(), &b.1)));
         rows
     }
 
-    fn add(&mut self, metric: Metric, dimension: Dimension, delta: i64) {
-        self.add_money(metric, dimension, delta, 0);
-    }
-
-    fn add_money(&mut self, metric: Metric, dimension: Dimension, delta: i64, digits: i16) {
-        self.deltas.entry((metric, dimension)).or_insert((0, digits)).0 += delta;
+    fn add(&mut self, metric: Metric, delta: i64) {
+        *self.deltas.entry(metric).or_default() += delta;
     }
 }
 

@@ -25,10 +25,10 @@ pub(super) async fn add(
          on conflict (metric_name, dimension, shard) \
          do update set value = m.value + excluded.value, updated_at = now()",
     )
-    .bind(columns::of(rows.clone(), |(metric, ..)| metric.as_str()))
-    .bind(columns::of(rows.clone(), |(_, dimension, ..)| dimension.as_str()))
-    .bind(columns::of(rows.clone(), |(_, _, delta, _)| *delta))
-    .bind(columns::of(rows, |(.., digits)| *digits))
+    .bind(columns::of(rows.clone(), |(metric, ..)| metric.name()))
+    .bind(columns::of(rows.clone(), |(_, dimension, _)| dimension.as_str()))
+    .bind(columns::of(rows.clone(), |(.., delta)| *delta))
+    .bind(columns::of(rows, |(metric, ..)| metric.digits()))
     .bind(shard)
     .execute(connection)
     .await?;

@@ -85,12 +85,11 @@ fn metrics(world: &World<'_>, plain: &Plain) -> Result<(), String> {
         add("orders_by_status", order.status, 1);
         if matches!(order.status, "PAID" | "SHIPPED") {
             add("revenue_total", "EUR", order.total);
-            order.pieces.iter().for_each(|(sku, n)| add("top_products", sku.as_str(), *n));
         }
     }
     let mut found: BTreeMap<(&str, String), i64> = BTreeMap::new();
     for ((name, dimension, _), value) in &world.ledger.tables.metrics {
-        if ["orders_total", "orders_by_status", "revenue_total", "top_products"].contains(name) {
+        if ["orders_total", "orders_by_status", "revenue_total"].contains(name) {
             *found.entry((name, dimension.clone())).or_default() += value;
         }
     }

@@ -23,7 +23,6 @@ insert into sales_metric_shards (metric_name, dimension, shard, value, digits) v
     ('revenue_per_minute', 'EUR 2026-11-21T08:46Z', 0, 7450, 2),
     ('revenue_per_minute', 'EUR 2026-11-21T08:47Z', 0, 300, 2),
     ('revenue_per_minute', 'JPY 2026-11-21T08:47Z', 0, 1000, 0),
-    ('top_products', 'p-1', 0, 18, 0), ('top_products', 'p-2', 0, 1, 0),
     ('rejects', 'insufficient_stock', 0, 1, 0), ('rejects', 'unknown_product', 0, 1, 0),
     ('rejects', 'insufficient_funds', 0, 1, 0), ('rejects', 'requested', 0, 3, 0);";
 

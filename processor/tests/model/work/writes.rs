@@ -75,8 +75,8 @@ impl Work<'_> {
             writes.push(Write::Payment(*order_id, payment.clone()));
         }
         if let Some(shard) = Ledger::shard(&self.advances) {
-            for (metric, dimension, delta, _) in effects.rollup.rows() {
-                writes.push(Write::Metric(metric.as_str(), dimension.to_string(), shard, delta));
+            for (metric, dimension, delta) in effects.rollup.rows() {
+                writes.push(Write::Metric(metric.name(), dimension.to_string(), shard, delta));
             }
         }
         for refusal in &effects.refusals {
