@@ -32,8 +32,9 @@ pub struct Ledger {
     /// Lines of all orders.
     pub lines: Lines,
     kept_since_s: u32,
-    rival_orders: Vec<Order>,
-    rival_requests: Vec<Request>,
+    /// By id: a log that was written twice has as many as it has orders.
+    rival_orders: HashMap<Uuid, Vec<Order>>,
+    rival_requests: HashMap<Uuid, Vec<Request>>,
 }
 
 /// Something that is asked for, other than an order.
@@ -131,8 +132,8 @@ impl Ledger {
             unreadable: HashMap::new(),
             skus: Names::default(),
             lines: Lines::default(),
-            rival_orders: Vec::new(),
-            rival_requests: Vec::new(),
+            rival_orders: HashMap::new(),
+            rival_requests: HashMap::new(),
         }
     }
 
@@ -206,10 +207,10 @@ impl Ledger {
         }
         self.repeat(order.id, order.place(), order.body, order.logged_s);
         if let Some(first) = known.map(|number| self.orders.get(number)) {
-            let rivals = self.rival_orders.iter().filter(|rival| rival.id == order.id);
+            let rivals = self.rival_orders.get(&order.id).into_iter().flatten();
             let mut before = rivals.map(|rival| rival.partition).chain([first.partition]);
             if before.all(|partition| partition != order.partition) {
-                self.rival_orders.push(order);
+                self.rival_orders.entry(order.id).or_default().push(order);
             }
         }
     }
@@ -223,10 +224,10 @@ impl Ledger {
         self.repeat(request.id, request.place, request.body, request.logged_s);
         if let Some(first) = known.map(|number| self.requests.get(number)) {
             let lane = |place: Place| (place.topic, place.partition);
-            let rivals = self.rival_requests.iter().filter(|rival| rival.id == request.id);
+            let rivals = self.rival_requests.get(&request.id).into_iter().flatten();
             let mut before = rivals.map(|rival| lane(rival.place)).chain([lane(first.place)]);
             if before.all(|other| other != lane(request.place)) {
-                self.rival_requests.push(request);
+                self.rival_requests.entry(request.id).or_default().push(request);
             }
         }
     }
@@ -254,14 +255,13 @@ impl Ledger {
     /// have been the first.
     pub fn adopt_order(&mut self, number: u32, place: Place) -> bool {
         let id = self.orders.get(number).id;
-        let rival = self.rival_orders.iter().position(|r| r.id == id && r.place() == place);
-        let Some(rival) = rival else { return false };
+        let mut rivals = self.rival_orders.get_mut(&id).into_iter().flatten();
+        let Some(rival) = rivals.find(|rival| rival.place() == place) else { return false };
         let first = self.orders.get_mut(number);
-        std::mem::swap(first, &mut self.rival_orders[rival]);
-        first.processed = self.rival_orders[rival].processed;
+        std::mem::swap(first, rival);
+        first.processed = rival.processed;
         self.repeats.remove(&place);
-        let former = &self.rival_orders[rival];
-        let (place, body, logged_s) = (former.place(), former.body, former.logged_s);
+        let (place, body, logged_s) = (rival.place(), rival.body, rival.logged_s);
         self.repeat(id, place, body, logged_s);
         true
     }
@@ -269,12 +269,11 @@ impl Ledger {
     /// The same for a request.
     pub fn adopt_request(&mut self, number: u32, place: Place) -> bool {
         let id = self.requests.get(number).id;
-        let rival = self.rival_requests.iter().position(|r| r.id == id && r.place == place);
-        let Some(rival) = rival else { return false };
-        std::mem::swap(self.requests.get_mut(number), &mut self.rival_requests[rival]);
+        let mut rivals = self.rival_requests.get_mut(&id).into_iter().flatten();
+        let Some(rival) = rivals.find(|rival| rival.place == place) else { return false };
+        std::mem::swap(self.requests.get_mut(number), rival);
         self.repeats.remove(&place);
-        let former = &self.rival_requests[rival];
-        let (place, body, logged_s) = (former.place, former.body, former.logged_s);
+        let (place, body, logged_s) = (rival.place, rival.body, rival.logged_s);
         self.repeat(id, place, body, logged_s);
         true
     }
@@ -287,8 +286,9 @@ impl Ledger {
 
     /// Whether a record at `place` repeats that event from another partition.
     pub fn has_rival(&self, id: Uuid, place: Place) -> bool {
-        let order = self.rival_orders.iter().any(|r| r.id == id && r.place() == place);
-        order || self.rival_requests.iter().any(|r| r.id == id && r.place == place)
+        let mut orders = self.rival_orders.get(&id).into_iter().flatten();
+        let mut requests = self.rival_requests.get(&id).into_iter().flatten();
+        orders.any(|rival| rival.place() == place) || requests.any(|rival| rival.place == place)
     }
 
     /// The body of the first record of that event.
