@@ -104,7 +104,7 @@ impl Voice<'_> {
     async fn pass_on(mut self, mut chunks: mpsc::Receiver<(Instant, Vec<u8>)>) -> io::Result<()> {
         while let Some((heard, chunk)) = chunks.recv().await {
             for mut message in self.frames.feed(&chunk) {
-                self.weather(heard).await;
+                self.weather(heard).await?;
                 self.moment(&mut message).await?;
                 self.say(&message).await?;
             }
@@ -112,17 +112,22 @@ impl Voice<'_> {
         self.to.shutdown().await
     }
 
-    async fn weather(&mut self, heard: Instant) {
+    /// Waits for better weather; what is stopped is lost when one side has gone.
+    async fn weather(&mut self, heard: Instant) -> io::Result<()> {
         let side = self.side;
         let mut forecast = self.shared.forecast.clone();
-        // The sender lives as long as the proxy.
-        let Ok(weather) = forecast.wait_for(|weather| !stops(*weather, side)).await.map(|w| *w)
-        else {
-            return;
+        let weather = tokio::select! {
+            biased;
+            weather = forecast.wait_for(|weather| !stops(*weather, side)) => weather.map(|w| *w),
+            _ = self.gone.wait_for(|gone| *gone) => {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
         };
-        if let Weather::Slow(ms) = weather {
+        // The forecast goes on as long as the proxy lives.
+        if let Ok(Weather::Slow(ms)) = weather {
             sleep_until(heard + Duration::from_millis(ms.into())).await;
         }
+        Ok(())
     }
 
     /// Holds the message if its moment has come; it arrives when it is let go.
