@@ -170,10 +170,15 @@ pub struct Told {
 }
 
 impl Told {
-    /// Everything has been told, as far as anybody remembers: a cancellation has named
-    /// the refund that the payment asks for.
+    /// Everything has been told, as far as anybody remembers.
     pub fn everything() -> Self {
-        Self { steps: u8::MAX, refund: true, lane: 0 }
+        Self { steps: u8::MAX, ..Self::default() }
+    }
+
+    /// The same of an order that had this status when nobody watched yet: its
+    /// cancellation has named what there was to give back.
+    pub fn everything_of(status: OrderStatus) -> Self {
+        Self { refund: status == OrderStatus::Cancelled, ..Self::everything() }
     }
 
     /// The reservation has been told, as far as anybody remembers.

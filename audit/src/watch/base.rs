@@ -108,7 +108,7 @@ impl Books {
         if status == OrderStatus::Reserved {
             (order.told, carried.partial) = (Told::beginning(), true);
         } else {
-            (order.told, carried.recalled) = (Told::everything(), true);
+            (order.told, carried.recalled) = (Told::everything_of(status), true);
         }
     }
 
