@@ -17,7 +17,7 @@ use crate::progress::{Finding, Progress, Start, start};
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a commit may take. The client gives a request up after a session (10 s)
-/// and asks again once; one that has lost Kafka meanwhile may wait for ever.
+/// and asks again once; across a broker's pause one was seen to wait for ever.
 const COMMIT_MAX: Duration = Duration::from_secs(25);
 /// How long the lane tries to learn the progress of new partitions; brokers that
 /// were just started do not know yet which partitions they lead. Well below
@@ -133,7 +133,8 @@ impl Reader {
     }
 
     /// Commits progress and waits for the broker's word. The client has no bound for
-    /// that, so a thread of its own waits; it ends with the client at the latest.
+    /// that, so a thread of its own waits; one that waits for ever keeps its client until
+    /// the process ends.
     ///
     /// # Errors
     /// The broker is away, or the partitions are another's now.
