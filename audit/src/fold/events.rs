@@ -208,7 +208,7 @@ pub fn judge_told(order: &Order, findings: &mut Findings) {
             detail: detail.to_owned(),
         }
     };
-    for step in steps(status, order.told.refund) {
+    for step in Step::of(status, order.told.refund) {
         if !order.told.has(*step) {
             findings.add(Invariant::EventMissing, sample(step.name(), "was never told"));
         }
@@ -224,20 +224,7 @@ pub fn judge_told(order: &Order, findings: &mut Findings) {
 /// Whether every step that the order's status stands for was told.
 pub fn all_told(order: &Order) -> bool {
     let Some(status) = order.status else { return false };
-    steps(status, order.told.refund).iter().all(|step| order.told.has(*step))
-}
-
-/// A cancellation that names no refund came before the payment was told.
-fn steps(status: OrderStatus, refund: bool) -> &'static [Step] {
-    match status {
-        OrderStatus::Reserved => &[Step::Reserved],
-        OrderStatus::Paid => &[Step::Reserved, Step::Paid],
-        OrderStatus::Shipped => &[Step::Reserved, Step::Paid, Step::Shipped],
-        OrderStatus::Rejected => &[Step::OutOfStock],
-        OrderStatus::PaymentFailed => &[Step::Reserved, Step::Declined],
-        OrderStatus::Cancelled if refund => &[Step::Reserved, Step::Paid, Step::Cancelled],
-        OrderStatus::Cancelled => &[Step::Reserved, Step::Cancelled],
-    }
+    Step::of(status, order.told.refund).iter().all(|step| order.told.has(*step))
 }
 
 #[cfg(test)]
@@ -272,11 +259,11 @@ mod tests {
     fn of_what_was_told_before_anybody_watched_nothing_is_missing() {
         let mut findings = Findings::default();
         for status in OrderStatus::ALL {
-            judge_told(&order(status, Told::everything_of(status)), &mut findings);
+            judge_told(&order(status, Told::all_of(status)), &mut findings);
         }
         assert_eq!(findings.total(), 0, "{findings:?}");
         // One that was paid then, and whose cancellation names no refund.
-        let told = Told::everything_of(OrderStatus::Paid);
+        let told = Told::all_of(OrderStatus::Paid);
         judge_told(&order(OrderStatus::Cancelled, told), &mut findings);
         assert_eq!(findings.total(), 1);
     }

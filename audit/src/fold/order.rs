@@ -149,6 +149,20 @@ impl Step {
         }
     }
 
+    /// What is told of an order with that status. A cancellation that names no
+    /// refund came before the payment was told.
+    pub fn of(status: OrderStatus, refund: bool) -> &'static [Self] {
+        match status {
+            OrderStatus::Reserved => &[Self::Reserved],
+            OrderStatus::Paid => &[Self::Reserved, Self::Paid],
+            OrderStatus::Shipped => &[Self::Reserved, Self::Paid, Self::Shipped],
+            OrderStatus::Rejected => &[Self::OutOfStock],
+            OrderStatus::PaymentFailed => &[Self::Reserved, Self::Declined],
+            OrderStatus::Cancelled if refund => &[Self::Reserved, Self::Paid, Self::Cancelled],
+            OrderStatus::Cancelled => &[Self::Reserved, Self::Cancelled],
+        }
+    }
+
     /// How far along an order's life it stands.
     pub fn rank(self) -> u8 {
         match self {
@@ -156,6 +170,10 @@ impl Step {
             Self::Paid | Self::Declined => 1,
             Self::Cancelled | Self::Shipped => 2,
         }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
     }
 }
 
@@ -170,27 +188,17 @@ pub struct Told {
 }
 
 impl Told {
-    /// Everything has been told, as far as anybody remembers.
-    pub fn everything() -> Self {
-        Self { steps: u8::MAX, ..Self::default() }
-    }
-
-    /// The same of an order that had this status when nobody watched yet: its
-    /// cancellation has named what there was to give back.
-    pub fn everything_of(status: OrderStatus) -> Self {
-        Self { refund: status == OrderStatus::Cancelled, ..Self::everything() }
-    }
-
-    /// The reservation has been told, as far as anybody remembers.
-    pub fn beginning() -> Self {
-        let mut told = Self::default();
-        told.add(Step::Reserved);
-        told
+    /// All that there was to tell of an order which had this status when nobody
+    /// watched: its cancellation has named what there was to give back.
+    pub fn all_of(status: OrderStatus) -> Self {
+        let refund = status == OrderStatus::Cancelled;
+        let steps = Step::of(status, refund).iter().fold(0, |steps, step| steps | step.bit());
+        Self { steps, refund, ..Self::default() }
     }
 
     /// Whether this step has been told.
     pub fn has(self, step: Step) -> bool {
-        self.steps & 1 << step as u8 != 0
+        self.steps & step.bit() != 0
     }
 
     /// Notes a step; says whether one further along had been told before it
@@ -198,7 +206,7 @@ impl Told {
     pub fn add(&mut self, step: Step) -> InTurn {
         let first = !self.has(step);
         let overtaken = Step::ALL.iter().any(|s| self.has(*s) && s.rank() > step.rank());
-        self.steps |= 1 << step as u8;
+        self.steps |= step.bit();
         if first && overtaken { InTurn::No } else { InTurn::Yes }
     }
 }

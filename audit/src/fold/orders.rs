@@ -113,8 +113,8 @@ fn print_of(lines: &[LineDoc<'_>]) -> u64 {
     print.finish()
 }
 
-/// Takes an order that was judged before and forgotten since from its row;
-/// `None` when the row cannot be read.
+/// Takes an order that was judged before and forgotten since from its row, as
+/// if nothing had been told of it; `None` when the row cannot be read.
 pub fn recall(ledger: &mut Ledger, row: &Row<'_>, body: BodyHash) -> Option<Order> {
     let lines: Vec<LineDoc<'_>> = serde_json::from_str(row.lines).ok()?;
     let pieces: Vec<_> =
@@ -136,7 +136,7 @@ pub fn recall(ledger: &mut Ledger, row: &Row<'_>, body: BodyHash) -> Option<Orde
         detail: 0,
         payment: None,
         processed: false,
-        told: Told::everything(),
+        told: Told::default(),
     })
 }
 

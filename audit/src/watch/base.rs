@@ -11,7 +11,6 @@ use sqlx::postgres::PgConnection;
 use super::Watch;
 use super::books::Books;
 use crate::error::Trouble;
-use crate::fold::order::Told;
 use crate::fold::progress::{Extent, Row, next_offset};
 use crate::place::{Place, Topic};
 use crate::read::window::{self, Range};
@@ -101,15 +100,12 @@ impl Books {
 
     /// What an order was when the watch began, if it was in the sums then.
     pub(super) fn begin_order(&mut self, number: u32) {
-        let order = self.ledger.orders.get_mut(number);
-        let Some(status) = self.base.remove(&order.id) else { return };
+        let id = self.ledger.orders.get(number).id;
+        let Some(status) = self.base.remove(&id) else { return };
         let carried = &mut self.carried[number as usize];
         carried.counted = Some((status, None));
-        if status == OrderStatus::Reserved {
-            (order.told, carried.partial) = (Told::beginning(), true);
-        } else {
-            (order.told, carried.recalled) = (Told::everything_of(status), true);
-        }
+        carried.partial = status == OrderStatus::Reserved;
+        carried.recalled = !carried.partial;
     }
 
     /// Whether what a record asked for was in the tables when the watch began.

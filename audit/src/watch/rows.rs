@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::asks::target;
 use super::books::Books;
 use crate::fold::ledger::Repeat;
+use crate::fold::order::Told;
 use crate::fold::{orders, payments, processed};
 use crate::read::window::Found;
 
@@ -156,16 +157,12 @@ impl Books {
     }
 
     fn account_order(&mut self, number: u32) {
+        let before = self.counted_before(number);
+        if let Some((status, _)) = before.filter(|_| number as usize >= self.new.0) {
+            self.ledger.orders.get_mut(number).told = Told::all_of(status);
+        }
         let order = self.ledger.orders.get(number);
         let now = order.status.map(|status| (status, order.reason));
-        let carried = self.carried[number as usize];
-        let before = match carried.counted {
-            Some(_) if carried.recalled && self.took_effect(order.id) => {
-                Some((OrderStatus::Paid, None))
-            }
-            Some(_) if carried.recalled => now,
-            before => before,
-        };
         if before != now {
             if let Some((status, reason)) = before {
                 self.totals.count(order, status, reason, -1);
@@ -187,6 +184,18 @@ impl Books {
         carried.counted = now;
         if !std::mem::replace(&mut carried.open, true) {
             self.open.push(number);
+        }
+    }
+
+    /// With what an order is in the sums, before its rows of this step.
+    fn counted_before(&self, number: u32) -> Option<(OrderStatus, Option<u8>)> {
+        let (order, carried) = (self.ledger.orders.get(number), self.carried[number as usize]);
+        match carried.counted {
+            Some(_) if carried.recalled && self.took_effect(order.id) => {
+                Some((OrderStatus::Paid, None))
+            }
+            Some(_) if carried.recalled => order.status.map(|status| (status, order.reason)),
+            before => before,
         }
     }
 

@@ -8,6 +8,7 @@ use super::books::Books;
 use crate::findings::{Findings, Sample};
 use crate::fold::causes::Causes;
 use crate::fold::ledger::Ledger;
+use crate::fold::order::Told;
 use crate::fold::{dead_letters, events, orders};
 use crate::invariants::Invariant;
 use crate::read::window::Found;
@@ -34,10 +35,12 @@ impl Books {
                 continue;
             }
             if let Some(order) = orders::recall(&mut past, row, [0; 16]) {
-                past.orders.add(order);
+                let number = past.orders.add(order);
                 // What it says was judged when it was new; now it explains the events.
                 let (mut causes, mut judged) = (Causes::default(), Findings::default());
                 orders::judge(&mut past, &mut causes, row, &mut judged);
+                let order = past.orders.get_mut(number);
+                order.told = order.status.map(Told::all_of).unwrap_or_default();
             }
         }
         for event in events {

@@ -95,6 +95,45 @@ async fn what_is_asked_of_forgotten_orders_is_judged_by_their_rows() {
     assert_eq!(watch.standing().proved_records, 31, "{:?}", watch.standing());
 }
 
+/// A cancellation of order 5, which had been paid back long before, and how the
+/// processor would have refused it.
+async fn refuse_cancellation(world: &World) -> String {
+    let (orders, fifth, cancel) = (&world.bed.topics.orders, id(5), id(151));
+    let headers = world::headers(&cancel, "order.cancel_requested.v1", "2026-11-21T08:51:00Z");
+    let (lane, at) = world.bed.produce(orders, Some(fifth.as_bytes()), Some(b"{}"), &headers).await;
+    let hex: String = hash(b"{}").iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "insert into processed_events values ('{cancel}', '{orders}', {lane}, {at}, 9, \
+             '\\x{hex}', now());
+         insert into refused_events values ('{orders}', {lane}, {at}, '{cancel}', \
+             'order.cancel_requested.v1', '{fifth}', 'illegal_step');
+         update partition_progress set next_offset = greatest(next_offset, {at} + 1) \
+             where topic = '{orders}' and partition = {lane};"
+    )
+}
+
+#[tokio::test]
+async fn of_a_forgotten_order_only_what_is_new_is_waited_for() {
+    let world = World::honest("audit-watch-waits").await;
+    let mut copy = world.copy().await;
+    let (mut watch, told) = before(&world, &mut copy).await;
+    watch.keep(0);
+    copy.spoil("").await;
+    tell(&world, &told).await;
+    level(&mut watch).await;
+    let refused = refuse_cancellation(&world).await;
+    copy.spoil(&refused).await;
+    level(&mut watch).await;
+    assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));
+    // Order 8 is cancelled, and nobody is told.
+    let places = ask_again(&world).await;
+    copy.spoil(&format!("{refused} {}", done(&world, &places, true))).await;
+    level(&mut watch).await;
+    let report = watch.report(1.0);
+    assert_eq!(report.broken(), ["event-missing"], "{report}");
+    assert!(report.to_string().contains(&format!("{}/order.cancelled", id(8))), "{report}");
+}
+
 #[tokio::test]
 async fn a_forgotten_order_that_keeps_its_stock_is_found() {
     let world = World::honest("audit-watch-kept").await;
