@@ -7,6 +7,7 @@
 //! the broker refuses one record for good and takes those behind it.
 
 mod lane;
+mod overdue;
 mod producer;
 mod receipt;
 mod watch;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use service::kafka::has_lost_kafka;
 
+use super::overdue::Overdue;
 use super::{Carrier, Handed, Parcel, Receipt};
 use crate::decide::EventOut;
 use crate::lane::Record;
@@ -64,6 +66,7 @@ pub struct Producer {
     client: ArcSwap<Client>,
     config: rdkafka::ClientConfig,
     acknowledger: Acknowledger,
+    overdue: Overdue,
     topics: Topics,
 }
 
@@ -89,7 +92,7 @@ impl Producer {
             .set("queue.buffering.max.kbytes", "131072");
         let acknowledger = Acknowledger::default();
         let client = ArcSwap::from_pointee(connect(&config, &acknowledger, 0)?);
-        Ok(Self { client, config, acknowledger, topics })
+        Ok(Self { client, config, acknowledger, overdue: Overdue::default(), topics })
     }
 
     /// Records that the broker has taken, and how many wait for that.
@@ -101,6 +104,11 @@ impl Producer {
     /// Why the broker took no record of late.
     pub(super) fn take_refusal(&self) -> Option<String> {
         self.acknowledger.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Which topic leaves a record without a word, neither taken nor refused.
+    pub(super) fn overdue(&self, now: Instant) -> Option<String> {
+        self.overdue.problem(now)
     }
 
     /// Replaces a client that has lost Kafka; what waited in it fails, and is sent
@@ -199,22 +207,25 @@ impl Carrier for Producer {
             return Handed::Over;
         }
         let client = &client.inner;
-        let sent = match parcel {
-            Parcel::Events(_, events) => {
-                events.iter().try_for_each(|event| self.send_event(client, event, receipt))
-            }
-            Parcel::Dead(letters) => letters.iter().try_for_each(|(record, code, message)| {
-                self.send_dead(client, record, (code, message), receipt)
-            }),
+        let (topic, sent) = match parcel {
+            Parcel::Events(_, events) => (
+                &self.topics.order_events,
+                events.iter().try_for_each(|event| self.send_event(client, event, receipt)),
+            ),
+            Parcel::Dead(letters) => (
+                &self.topics.dlq,
+                letters.iter().try_for_each(|(record, code, message)| {
+                    self.send_dead(client, record, (code, message), receipt)
+                }),
+            ),
         };
         match sent {
-            Ok(()) => Handed::Over,
+            Ok(()) => {
+                self.overdue.watch(topic, receipt, Instant::now());
+                Handed::Over
+            }
             Err(error) if is(&error, RDKafkaErrorCode::QueueFull) => Handed::NoRoom,
             Err(error) => {
-                let topic = match parcel {
-                    Parcel::Events(..) => &self.topics.order_events,
-                    Parcel::Dead(_) => &self.topics.dlq,
-                };
                 self.acknowledger.refused(topic, &error);
                 receipt.fail();
                 Handed::Over
