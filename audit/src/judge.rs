@@ -196,7 +196,8 @@ impl<'a> Judge<'a> {
         let mut alerts = Alerts::default();
         (self.findings, self.read) = blocking(move || {
             read.order_events = log.scan(Topic::Events, &extents, |record| {
-                events::judge(&mut ledger, &mut alerts, record, &mut findings);
+                let order = events::order_of(&ledger, record);
+                events::judge(&mut ledger, &mut alerts, record, order, &mut findings);
             })?;
             events::judge_missing(&ledger, &mut findings);
             read.dead_letters = log.scan(Topic::DeadLetters, &extents, |record| {

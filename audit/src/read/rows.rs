@@ -1,9 +1,10 @@
 //! One row of a table to what the fold wants to know of it: the same for the audit
-//! at rest and for the watch.
+//! at rest and for the watch. The types of the columns of the tables that grow are
+//! those of our own statements, and not checked for each value.
 
 use contract::topic::Topics;
-use sqlx::postgres::{PgRow, PgTypeInfo, PgValueRef};
-use sqlx::{Decode, Postgres, Row, Type};
+use sqlx::postgres::{PgRow, PgValueRef};
+use sqlx::{Decode, Postgres, Row};
 use uuid::Uuid;
 
 use crate::fold::{dead_letters, orders, payments, processed, refused};
@@ -14,12 +15,6 @@ struct Micros(i64);
 
 /// PostgreSQL counts from the year 2000.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
-
-impl Type<Postgres> for Micros {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("timestamptz")
-    }
-}
 
 impl<'r> Decode<'r, Postgres> for Micros {
     fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
@@ -42,9 +37,9 @@ pub(super) fn payment(
     order_id: Uuid,
     at: usize,
 ) -> Result<Option<payments::Row<'_>>, sqlx::Error> {
-    let Some(status) = row.try_get(at)? else { return Ok(None) };
-    let (currency, amount_minor) = (row.try_get(at + 1)?, row.try_get(at + 2)?);
-    let reason = row.try_get(at + 3)?;
+    let Some(status) = row.try_get_unchecked(at)? else { return Ok(None) };
+    let (currency, amount_minor) = (row.try_get_unchecked(at + 1)?, row.try_get_unchecked(at + 2)?);
+    let reason = row.try_get_unchecked(at + 3)?;
     Ok(Some(payments::Row { order_id, status, currency, amount_minor, reason }))
 }
 
@@ -54,18 +49,18 @@ pub(super) fn order(
     order_id: Uuid,
     at: usize,
 ) -> Result<orders::Row<'_>, sqlx::Error> {
-    let (partition, offset) = (row.try_get(at + 7)?, row.try_get(at + 8)?);
+    let (partition, offset) = (row.try_get_unchecked(at + 7)?, row.try_get_unchecked(at + 8)?);
     Ok(orders::Row {
         order_id,
-        customer_id: row.try_get(at)?,
-        status: row.try_get(at + 1)?,
-        currency: row.try_get(at + 2)?,
-        total_minor: row.try_get(at + 3)?,
-        lines: row.try_get(at + 4)?,
-        reason: row.try_get(at + 5)?,
-        shipment: row.try_get(at + 6)?,
+        customer_id: row.try_get_unchecked(at)?,
+        status: row.try_get_unchecked(at + 1)?,
+        currency: row.try_get_unchecked(at + 2)?,
+        total_minor: row.try_get_unchecked(at + 3)?,
+        lines: row.try_get_unchecked(at + 4)?,
+        reason: row.try_get_unchecked(at + 5)?,
+        shipment: row.try_get_unchecked(at + 6)?,
         source: Place { topic: Topic::Orders, partition, offset },
-        created_us: row.try_get::<Micros, _>(at + 9)?.0,
+        created_us: row.try_get_unchecked::<Micros, _>(at + 9)?.0,
     })
 }
 
@@ -77,18 +72,22 @@ pub(super) fn processed(
     at: usize,
     topics: &Topics,
 ) -> Result<Option<processed::Row>, sqlx::Error> {
-    let topic = row.try_get::<Option<&str>, _>(at)?;
+    let topic = row.try_get_unchecked::<Option<&str>, _>(at)?;
     let Some(topic) = topic.and_then(|topic| Topic::input(topic, topics)) else {
         return Ok(None);
     };
-    let place = Place { topic, partition: row.try_get(at + 1)?, offset: row.try_get(at + 2)? };
+    let place = Place {
+        topic,
+        partition: row.try_get_unchecked(at + 1)?,
+        offset: row.try_get_unchecked(at + 2)?,
+    };
     Ok(Some(processed::Row {
         event_id,
         place,
-        epoch: row.try_get(at + 3)?,
+        epoch: row.try_get_unchecked(at + 3)?,
         // A hash of another length is no hash of any record.
-        body: row.try_get::<&[u8], _>(at + 4)?.try_into().unwrap_or([0xff; 16]),
-        processed_us: row.try_get::<Micros, _>(at + 5)?.0,
+        body: row.try_get_unchecked::<&[u8], _>(at + 4)?.try_into().unwrap_or([0xff; 16]),
+        processed_us: row.try_get_unchecked::<Micros, _>(at + 5)?.0,
     }))
 }
 

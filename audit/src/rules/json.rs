@@ -26,7 +26,7 @@ pub enum Json<'a> {
 impl<'a> Json<'a> {
     /// Reads a whole document.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()
     }
 
     /// Reads a whole document that must be an object.

@@ -2,8 +2,6 @@
 //! decimal spelling has at most the currency's digits after the point and at
 //! most 15 digits of minor units.
 
-use std::fmt::Write;
-
 use iso_currency::Currency;
 
 use super::json::Json;
@@ -53,11 +51,11 @@ fn minor_of_float(float: f64, digits: u32) -> Option<i64> {
     if !(0.0..1e15).contains(&float) {
         return None;
     }
-    // Display writes the shortest decimal that reads back as the same double,
-    // without an exponent: the decimal the sender wrote, when it had 15 digits.
-    let mut spelling = String::with_capacity(24);
-    write!(spelling, "{}", float.abs()).ok()?;
-    let (whole, fraction) = spelling.split_once('.').unwrap_or((&spelling, ""));
+    // The shortest decimal that reads back as the same double: the one the sender
+    // wrote, when it had 15 digits. One with an exponent is smaller than any unit.
+    let mut spelling = ryu::Buffer::new();
+    let (whole, fraction) = spelling.format_finite(float.abs()).split_once('.')?;
+    let fraction = fraction.trim_end_matches('0');
     let missing = digits.checked_sub(u32::try_from(fraction.len()).ok()?)?;
     let whole = whole.parse::<i64>().ok()?.checked_mul(10_i64.pow(digits))?;
     let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<i64>().ok()? };
@@ -103,6 +101,8 @@ mod tests {
             ("-0.01", "EUR"),
             ("10000000000000", "EUR"),
             ("1e300", "EUR"),
+            ("1e-6", "EUR"),
+            ("1.5e-7", "CLF"),
             ("\"1\"", "EUR"),
             ("1", "eur"),
             ("1", "XAU"),

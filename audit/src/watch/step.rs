@@ -8,11 +8,12 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use super::Watch;
-use super::told::stranger;
+use super::told::{Known, stranger};
 use crate::error::Trouble;
 use crate::fold::progress::{Extent, Row, next_offset};
 use crate::fold::refused;
@@ -94,7 +95,7 @@ impl Watch {
         };
         let asks = self.books.asks(at_end);
         let orders = window::orders(snapshot, &asks.ranges).await?;
-        let ids = orders.iter().map(|row| found(row, &topics).map(|found| found.id));
+        let ids = orders.iter().map(|row| row.try_get(0));
         let ids: HashSet<Uuid> = ids.collect::<Result<_, _>>()?;
         let mut payments = window::payments(snapshot, &asks.span).await?;
         let apart = asks.span.lacking(ids.iter(), &payments)?;
@@ -265,9 +266,8 @@ impl Watch {
                     Go::On
                 }
                 Topic::DeadLetters => Go::Back,
-                _ if stranger(books, record).is_none() => {
+                _ if books.told(record) == Known::Yes => {
                     read.order_events += 1;
-                    books.told(record);
                     Go::On
                 }
                 _ if !level || strangers.len() >= STRANGERS_MAX => Go::Back,
@@ -283,10 +283,8 @@ impl Watch {
     }
 
     async fn look_up(&mut self, strangers: &[OwnedRecord]) -> Result<(), Trouble> {
-        let ids: HashSet<_> = strangers
-            .iter()
-            .filter_map(|event| stranger(&self.books, &event.as_record()))
-            .collect();
+        let ids: HashSet<_> =
+            strangers.iter().filter_map(|event| stranger(&event.as_record())).collect();
         let ids: Vec<_> = ids.into_iter().collect();
         let mut database = self.database().await?;
         let rows = window::by_id(&mut database, &ids).await?;

@@ -14,17 +14,30 @@ use crate::invariants::Invariant;
 use crate::read::window::Found;
 use crate::rules::{OwnedRecord, Record, id_of};
 
-/// The order that a record is about, if the books do not know it.
-pub fn stranger(books: &Books, record: &Record<'_>) -> Option<Uuid> {
+/// The order that a record is about when the books do not know it.
+pub fn stranger(record: &Record<'_>) -> Option<Uuid> {
     let id = record.key.and_then(id_of)?;
-    let unknown = books.ledger.orders.find(id).is_none();
-    (unknown && record.headers.text("ce_type") != Some("stock.low.v1")).then_some(id)
+    (record.headers.text("ce_type") != Some("stock.low.v1")).then_some(id)
+}
+
+/// Whether the books know what a record is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// They do, or nobody could.
+    Yes,
+    /// It is of an order that they forgot, or of none.
+    No,
 }
 
 impl Books {
-    /// Judges one event; its order is known, or there is none.
-    pub fn told(&mut self, record: &Record<'_>) {
-        events::judge(&mut self.ledger, &mut self.alerts, record, &mut self.findings);
+    /// Judges one event, unless it is of an order that the books do not know.
+    pub fn told(&mut self, record: &Record<'_>) -> Known {
+        let order = events::order_of(&self.ledger, record);
+        if order.is_none() && stranger(record).is_some() {
+            return Known::No;
+        }
+        events::judge(&mut self.ledger, &mut self.alerts, record, order, &mut self.findings);
+        Known::Yes
     }
 
     /// Judges events of orders that were forgotten: they may repeat what was told.
@@ -44,7 +57,9 @@ impl Books {
             }
         }
         for event in events {
-            events::judge(&mut past, &mut self.alerts, &event.as_record(), &mut self.findings);
+            let record = event.as_record();
+            let order = events::order_of(&past, &record);
+            events::judge(&mut past, &mut self.alerts, &record, order, &mut self.findings);
         }
     }
 
