@@ -136,6 +136,8 @@ impl Load {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
+            // A round that breaks off must not leave its load to the next.
+            .kill_on_drop(true)
             .spawn()
             .context("cannot start loadgen")?;
         self.receipts.push(receipts);

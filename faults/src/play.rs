@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::act::act;
 use crate::baseline::Baseline;
-use crate::books::{Verdict, audit};
+use crate::books::audit;
 use crate::expect::{self, Expect};
-use crate::recovery::{Recovery, recover};
+use crate::recovery::recover;
 use crate::report::Outcome;
 use crate::scenario::{Action, Scenario, timeline};
 use crate::standstill::Standstill;
@@ -45,11 +45,15 @@ impl Round<'_> {
     }
 }
 
-/// Plays a round.
-///
-/// # Errors
-/// It could not be played: that says nothing about the system.
-pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome> {
+/// Plays a round; what is seen of one that breaks off is told too.
+pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Outcome {
+    let mut outcome = Outcome::begun(round.name);
+    let Err(error) = play_through(world, round, &mut outcome).await else { return outcome };
+    outcome.wrong.extend(world.squad.deserters());
+    outcome.broken_off(&error)
+}
+
+async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> Result<()> {
     let unserved = world.links.unserved();
     world.begin_load(round.files, round.rate)?;
     let orders = world.kafka.orders().to_owned();
@@ -57,70 +61,120 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Result<Outcome
     world.load()?.flows().await?;
     sleep(CALM).await;
     let before = Baseline::take(world).await;
-    let mut wrong = disturb(world, round.parts).await?;
-    let recovery = match round.spoils() {
-        true => Recovery::default(),
-        false => recover(world, round.rate).await,
-    };
+    disturb(world, round.parts, &mut outcome.wrong).await?;
     if !round.spoils() {
-        wrong.extend(world.squad.silence().await);
+        outcome.recovery = recover(world, round.rate).await;
+        outcome.wrong.extend(world.squad.silence().await);
     }
-    let gained = before.gained(&Baseline::take(world).await);
+    outcome.gained = before.gained(&Baseline::take(world).await);
     let longest = standstill.longest();
+    outcome.standstill_s = longest.as_secs_f64();
+    outcome.wrong.extend(unmet(world, round, longest).await);
+    outcome.wrong.extend(world.squad.deserters());
+    outcome.seen = world.end_load().await?.without(world.links.unserved() - unserved);
+    if round.expects(Expect::OnlyUnserved) && outcome.seen.refused + outcome.seen.failed > 0 {
+        outcome.wrong.push("requests failed although the gateway was there".to_owned());
+    }
+    match round.spoils() {
+        true => Ok(()),
+        false => judge(world, round, outcome).await,
+    }
+}
+
+/// What the scenarios were to show and did not.
+async fn unmet(world: &mut World, round: &Round<'_>, longest: Duration) -> Vec<String> {
+    let mut unmet = Vec::new();
     for expect in round.parts.iter().flat_map(|(_, scenario)| scenario.expect) {
         // Beside another fault a partition may stand still for that one's reasons.
         if matches!(expect, Expect::Standstill(_)) && round.parts.len() > 1 {
             continue;
         }
-        wrong.extend(expect::check(world, *expect, longest).await?);
+        // A program that has died shows nothing any more: that is no reason not to ask
+        // for its last words and the books.
+        let wrong = expect::check(world, *expect, longest).await;
+        unmet.extend(wrong.unwrap_or_else(|error| Some(format!("{expect:?}: {error:#}"))));
     }
-    wrong.extend(world.squad.deserters());
-    let seen = world.end_load().await?.without(world.links.unserved() - unserved);
-    if round.expects(Expect::OnlyUnserved) && seen.refused + seen.failed > 0 {
-        wrong.push("requests failed although the gateway was there".to_owned());
-    }
-    if !round.spoils() {
-        wrong.extend(recovery.wrong(round.rate));
-        wrong.extend(gained.wrong());
-        wrong.extend(world.squad.unready().await);
-    }
-    let audit = match round.spoils() {
-        true => Verdict::not_asked(),
-        false => {
-            let env = world.squad.env().to_vec();
-            let verdict = audit(world.folder(), round.files, &world.receipts, &env).await?;
-            if round.expects(Expect::Retold) { verdict.without_retold() } else { verdict }
-        }
-    };
-    let standstill_s = longest.as_secs_f64();
-    let name = round.name.to_owned();
-    Ok(Outcome { name, recovery, standstill_s, seen, gained, audit, wrong, skipped: None })
+    unmet
 }
 
-/// Gives what our programs did wrong on the way. An action that needs what
+/// Judges what came of a round that leaves its log whole.
+async fn judge(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> Result<()> {
+    outcome.wrong.extend(outcome.recovery.wrong(round.rate));
+    outcome.wrong.extend(outcome.gained.wrong());
+    outcome.wrong.extend(world.squad.unready().await);
+    let env = world.squad.env().to_vec();
+    let verdict = audit(world.folder(), round.files, &world.receipts, &env).await?;
+    outcome.audit = if round.expects(Expect::Retold) { verdict.without_retold() } else { verdict };
+    Ok(())
+}
+
+/// Notes what our programs did wrong on the way. An action that needs what
 /// another fault has broken is put off: the heal may be what comes next.
-async fn disturb(world: &mut World, parts: &[(Duration, Scenario)]) -> Result<Vec<String>> {
-    let (begin, mut wrong) = (Instant::now(), Vec::new());
+async fn disturb(
+    world: &mut World,
+    parts: &[(Duration, Scenario)],
+    wrong: &mut Vec<String>,
+) -> Result<()> {
+    let begin = Instant::now();
     let mut left: VecDeque<_> = timeline(parts).into();
     while let Some((at, action)) = left.pop_front() {
         // An action may have taken longer than the next one's instant.
         sleep_until(begin + at).await;
         let Err(error) = act(world, action).await else { continue };
-        if let Action::Stop(program) = action {
-            // A drain is bounded: beside another fault it may end by its deadline.
-            if parts.len() == 1 {
-                wrong.push(format!("{program:?}: {error:#}"));
+        match failed(action, parts.len(), begin.elapsed()) {
+            Failed::Borne => {}
+            Failed::Wrong => wrong.push(format!("{action:?}: {error:#}")),
+            Failed::PutOff(again) => {
+                let place = left.partition_point(|(at, _)| *at <= again);
+                left.insert(place, (again, action));
             }
-        } else if begin.elapsed() < PERSIST {
-            let again = begin.elapsed() + PUT_OFF;
-            let place = left.partition_point(|(at, _)| *at <= again);
-            left.insert(place, (again, action));
-        } else {
-            return Err(error.context(format!("{action:?} at {at:?}")));
+            Failed::Void => return Err(error.context(format!("{action:?} at {at:?}"))),
         }
     }
-    world.held.clear();
-    world.links.clear();
-    world.load()?.start_again()?;
-    Ok(wrong)
+    world.heal();
+    world.load()?.start_again()
+}
+
+/// What it means that an action failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Failed {
+    /// Nothing.
+    Borne,
+    /// That a program does not do what it should.
+    Wrong,
+    /// That something else is broken: it is tried again at this instant.
+    PutOff(Duration),
+    /// That nobody can do it.
+    Void,
+}
+
+fn failed(action: Action, parts: usize, elapsed: Duration) -> Failed {
+    match action {
+        // A drain is bounded: beside another fault it may end by its deadline.
+        Action::Stop(_) if parts > 1 => Failed::Borne,
+        Action::Stop(_) | Action::AwaitEnd(..) => Failed::Wrong,
+        _ if elapsed < PERSIST => Failed::PutOff(elapsed + PUT_OFF),
+        _ => Failed::Void,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Program::Processor;
+
+    #[test]
+    fn what_a_program_does_not_do_is_wrong_and_is_not_tried_again() {
+        let (stop, end) = (Action::Stop(Processor(0)), Action::AwaitEnd(Processor(0), "gone"));
+        assert_eq!(failed(stop, 1, Duration::ZERO), Failed::Wrong);
+        assert_eq!(failed(stop, 2, Duration::ZERO), Failed::Borne);
+        assert_eq!(failed(end, 1, Duration::ZERO), Failed::Wrong);
+    }
+
+    #[test]
+    fn what_the_harness_cannot_do_is_tried_again_for_two_minutes() {
+        let (second, start) = (Duration::from_secs(1), Action::StartBroker);
+        assert_eq!(failed(start, 1, 119 * second), Failed::PutOff(120 * second));
+        assert_eq!(failed(start, 1, 120 * second), Failed::Void);
+    }
 }

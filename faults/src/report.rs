@@ -27,8 +27,8 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// One that this machine cannot play.
-    pub(crate) fn skipped(name: &str, why: String) -> Self {
+    /// One of which nothing is known yet.
+    pub(crate) fn begun(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             recovery: Recovery::default(),
@@ -37,8 +37,19 @@ impl Outcome {
             gained: Gained::default(),
             audit: Verdict::not_asked(),
             wrong: Vec::new(),
-            skipped: Some(why),
+            skipped: None,
         }
+    }
+
+    /// One that this machine cannot play.
+    pub(crate) fn skipped(name: &str, why: String) -> Self {
+        Self { skipped: Some(why), ..Self::begun(name) }
+    }
+
+    /// The same, broken off: what was seen until then stays.
+    pub(crate) fn broken_off(mut self, error: &anyhow::Error) -> Self {
+        self.wrong.push(format!("could not be played to its end: {error:#}"));
+        self
     }
 
     /// Why it is not clean.
@@ -126,4 +137,23 @@ fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         outcome.name, outcome.audit.word
     )?;
     outcome.reasons().try_for_each(|reason| writeln!(f, "    {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_that_broke_off_has_its_row_and_is_not_clean() {
+        let error = anyhow::anyhow!("connection refused").context("Kafka is away");
+        let broken = Outcome::begun("broker-kill").broken_off(&error);
+        let clean = Outcome::begun("poison");
+        let skipped = Outcome::skipped("failover-synchronous", "no PostgreSQL".to_owned());
+        assert!(!broken.is_clean() && clean.is_clean());
+        let scenarios = vec![broken, clean, skipped];
+        let text = Report { rate: 500, seed: None, clean: false, scenarios }.to_string();
+        let words = "could not be played to its end: Kafka is away: connection refused";
+        assert!(text.contains(&format!("\n    WRONG    {words}\n")), "{text}");
+        assert!(text.ends_with("faults: 1 of 2 clean, at 500 orders/s, 1 skipped"), "{text}");
+    }
 }

@@ -13,7 +13,7 @@ use crate::needs::Needs;
 use crate::play;
 use crate::report::{Outcome, Report, tell};
 use crate::scenario::{Scenario, combination};
-use crate::squad::Replaced;
+use crate::squad::{Programs, Replaced};
 use crate::world::{self, World};
 
 /// Exit code of a run that Ctrl-C ended.
@@ -54,18 +54,18 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
     let random = args.names.iter().any(|name| name == "random");
     let seed = random.then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
     let mut scenarios = Vec::new();
-    let mut player = Player::new(args.rate, None);
+    let mut player = Player::new(args.rate, None)?;
     match seed {
         None => {
             for name in chosen(&args.names) {
-                scenarios.push(player.play(&alone(&name)?).await?);
+                scenarios.push(player.play(&alone(&name)?).await);
             }
         }
         Some(seed) => {
             eprintln!("seed {seed}; again with: cargo faults run random --seed {seed}");
             let (mut chance, begin) = (fastrand::Rng::with_seed(seed), Instant::now());
             while begin.elapsed() < args.duration {
-                scenarios.push(player.play(&random_round(&mut chance)).await?);
+                scenarios.push(player.play(&random_round(&mut chance)).await);
             }
         }
     }
@@ -110,41 +110,54 @@ fn keep_logs(files: &Path) -> Result<()> {
 /// Plays rounds on one stack while they are clean.
 pub(crate) struct Player {
     rate: u32,
-    /// A program that comes from another folder.
-    replaced: Option<Replaced>,
+    programs: Programs,
     world: Option<World>,
     played: usize,
 }
 
 impl Player {
-    pub(crate) fn new(rate: u32, replaced: Option<Replaced>) -> Self {
-        Self { rate, replaced, world: None, played: 0 }
+    /// One that has played nothing yet; what cannot be built is known before the first round.
+    ///
+    /// # Errors
+    /// The programs do not build.
+    pub(crate) fn new(rate: u32, replaced: Option<Replaced>) -> Result<Self> {
+        let folder = stack::build::programs(&world::PROGRAMS)?;
+        let programs = Programs { folder, replaced };
+        Ok(Self { rate, programs, world: None, played: 0 })
     }
 
-    pub(crate) async fn play(&mut self, (name, parts): &Round) -> Result<Outcome> {
+    /// Plays a round. One that breaks off is an outcome too: it must not take those of
+    /// the rounds before with it.
+    pub(crate) async fn play(&mut self, round: &Round) -> Outcome {
         self.played += 1;
+        let (name, parts) = round;
         eprintln!("{:>3}  {name}", self.played);
         let missing = parts.iter().find_map(|(_, scenario)| scenario.needs.missing());
         if let Some(why) = missing {
             eprintln!("     skipped: {why}");
-            return Ok(Outcome::skipped(name, why));
+            return Outcome::skipped(name, why);
         }
-        let alone = parts.iter().any(|(_, scenario)| scenario.is_alone());
-        let (mut world, left) = self.world(parts, alone).await?;
-        let files = world.files(self.played, &name.replace(" + ", "+"));
-        let round = play::Round { name, parts, files: &files, rate: self.rate };
-        let outcome = play::play(&mut world, &round).await;
-        let mut outcome = outcome
-            .with_context(|| format!("{name} could not be played; see {}", files.display()))?;
-        outcome.wrong.extend(left);
+        let outcome = self.play_through(round).await;
         match outcome.recovery.after_s {
             _ if !outcome.is_clean() => {
-                eprintln!("     NOT CLEAN; see {}", files.display());
                 outcome.reasons().for_each(|reason| eprintln!("     {reason}"));
             }
             Some(after) => eprintln!("     clean, recovered in {after:.1} s"),
             None => eprintln!("     as it should"),
         }
+        outcome
+    }
+
+    async fn play_through(&mut self, (name, parts): &Round) -> Outcome {
+        let alone = parts.iter().any(|(_, scenario)| scenario.is_alone());
+        let (mut world, left) = match self.world(parts, alone).await {
+            Ok(world) => world,
+            Err(error) => return Outcome::begun(name).broken_off(&error),
+        };
+        let files = world.files(self.played, &name.replace(" + ", "+"));
+        let round = play::Round { name, parts, files: &files, rate: self.rate };
+        let mut outcome = play::play(&mut world, &round).await;
+        outcome.wrong.extend(left);
         if outcome.is_clean() && !alone {
             self.world = Some(world);
         } else {
@@ -152,9 +165,10 @@ impl Player {
             let _outcome = world.end().await;
         }
         if !outcome.is_clean() {
-            keep_logs(&files)?;
+            eprintln!("     NOT CLEAN; see {}", files.display());
+            outcome.wrong.extend(keep_logs(&files).err().map(|error| format!("{error:#}")));
         }
-        Ok(outcome)
+        outcome
     }
 
     /// The one that is there, or a fresh one and how the one before did not end well.
@@ -170,7 +184,7 @@ impl Player {
         };
         let needs = parts.iter().map(|(_, scenario)| scenario.needs);
         let disk = needs.into_iter().find(|needs| matches!(needs, Needs::SmallDisk(_)));
-        let world = World::create(self.replaced.clone(), disk.unwrap_or(Needs::Nothing)).await?;
+        let world = World::create(self.programs.clone(), disk.unwrap_or(Needs::Nothing)).await?;
         Ok((world, left.map(|error| format!("at the end of the rounds before: {error:#}"))))
     }
 

@@ -19,25 +19,33 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// A program, and the folder that it comes from instead of the usual one.
 pub(crate) type Replaced = (&'static str, PathBuf);
 
+/// Where the programs come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) folder: PathBuf,
+    pub(crate) replaced: Option<Replaced>,
+}
+
+impl Programs {
+    fn file(&self, name: &str) -> PathBuf {
+        let other = self.replaced.as_ref().filter(|(replaced, _)| *replaced == name);
+        other.map_or(&self.folder, |(_, folder)| folder).join(name)
+    }
+}
+
 /// The programs that run.
 pub(crate) struct Squad {
-    folder: PathBuf,
-    replaced: Option<Replaced>,
+    programs: Programs,
     logs: PathBuf,
     env: Vec<(String, String)>,
     running: BTreeMap<Program, Service>,
 }
 
 impl Squad {
-    pub(crate) fn new(
-        folder: PathBuf,
-        replaced: Option<Replaced>,
-        logs: PathBuf,
-        env: Vec<(String, String)>,
-    ) -> Self {
+    pub(crate) fn new(programs: Programs, logs: PathBuf, env: Vec<(String, String)>) -> Self {
         // The notifier appends, and nobody asks for what it told in another world.
         let _missing = std::fs::remove_file(told(&logs));
-        Self { folder, replaced, logs, env, running: BTreeMap::new() }
+        Self { programs, logs, env, running: BTreeMap::new() }
     }
 
     /// Starts a program with settings beside the usual ones; one that runs stays
@@ -65,8 +73,7 @@ impl Squad {
             Program::Ingest => &[],
         };
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let other = self.replaced.as_ref().filter(|(replaced, _)| *replaced == name);
-        let program_file = other.map_or(&self.folder, |(_, folder)| folder).join(name);
+        let program_file = self.programs.file(name);
         let life = Life::WithCaller;
         let launch = Launch { name, program: &program_file, args, env: &env, logs: &folder, life };
         self.running.insert(program, Service::start(&launch)?);

@@ -12,12 +12,13 @@ use crate::link::Links;
 use crate::load::{Load, Seen};
 use crate::needs::{Needs, SmallDisk};
 use crate::scenario::Program;
-use crate::squad::{Replaced, Squad};
+use crate::squad::{Programs, Squad};
 
 /// The folder of what the programs say, beside those of the rounds.
 pub(crate) const LOGS: &str = "logs";
 /// Programs that the harness runs.
-const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
 
 /// Everything that runs.
 pub(crate) struct World {
@@ -37,13 +38,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A fresh stack with one of each program, all ready; one of them may come from
-    /// another folder, and a server's data may lie on a small disk.
+    /// A fresh stack with one of each program, all ready; a server's data may lie on a
+    /// small disk.
     ///
     /// # Errors
     /// Something does not start.
-    pub(crate) async fn create(replaced: Option<Replaced>, needs: Needs) -> Result<Self> {
-        let folder = stack::build::programs(&PROGRAMS)?;
+    pub(crate) async fn create(programs: Programs, needs: Needs) -> Result<Self> {
         let (options, disk) = options(needs)?;
         let bring_up = move || stack::up(&options, &mut Progress::stderr());
         let stack = tokio::task::spawn_blocking(bring_up).await??;
@@ -56,15 +56,24 @@ impl World {
         let ingest = value("INGEST_URL")?;
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
         let logs = stack.dir().join("faults").join(LOGS);
-        let squad = Squad::new(folder.clone(), replaced, logs, env);
+        let folder = programs.folder.clone();
+        let squad = Squad::new(programs, logs, env);
         let (held, receipts) = (Vec::new(), Vec::new());
         let mut world =
             Self { stack, squad, links, kafka, held, load: None, receipts, folder, disk };
-        for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {
-            world.start(program, &[])?;
+        if let Err(error) = world.start_all().await {
+            // What has started lives as long as the harness, and would be in the way.
+            let _outcome = world.end().await;
+            return Err(error);
         }
-        world.squad.wait_until_ready().await?;
         Ok(world)
+    }
+
+    async fn start_all(&mut self) -> Result<()> {
+        for program in [Program::Ingest, Program::Processor(0), Program::Notifier] {
+            self.start(program, &[])?;
+        }
+        self.squad.wait_until_ready().await
     }
 
     /// Starts a program behind its links, with settings beside the usual ones.
@@ -124,14 +133,21 @@ impl World {
         seen
     }
 
+    /// Gives up what is held, and lets every link carry again.
+    pub(crate) fn heal(&mut self) {
+        self.held.clear();
+        self.links.clear();
+    }
+
     /// Where a scenario's files go.
     pub(crate) fn files(&self, number: usize, name: &str) -> PathBuf {
         self.stack.dir().join(format!("faults/{number:02}-{name}"))
     }
 
-    /// Drains and stops everything.
+    /// Drains and stops everything, whatever a round that broke off has left behind.
     pub(crate) async fn end(mut self) -> Result<()> {
-        self.held.clear();
+        self.load = None;
+        self.heal();
         let drained = self.squad.stop_all().await;
         let stack = self.stack;
         tokio::task::spawn_blocking(move || stack.release()).await??;

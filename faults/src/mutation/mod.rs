@@ -41,8 +41,8 @@ pub(crate) async fn run(args: &MutationArgs) -> Result<u8> {
     for mutation in chosen(&args.names)? {
         eprintln!("building {} with {}", mutation.program, mutation.name);
         let folder = tree.build(mutation).await?;
-        let mut player = Player::new(args.rate, Some((mutation.program, folder)));
-        let outcome = player.play(&alone(mutation.scenario)?).await?;
+        let mut player = Player::new(args.rate, Some((mutation.program, folder)))?;
+        let outcome = player.play(&alone(mutation.scenario)?).await;
         mutations.push(judge(mutation, &outcome));
         player.discard().await;
     }
