@@ -57,9 +57,28 @@ pub struct Choice {
 const COLUMNS: &str = "topic, partition, \"offset\", key, value, headers::text as headers, code, message, \
                        died_at::text as died_at, redriven_at::text as redriven_at";
 
+/// Which of more letters than the limit are given, and in which order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    /// For a person who looks.
+    NewestFirst,
+    /// An event of an order never comes without those before it.
+    OfTheLog,
+}
+
+impl Order {
+    fn columns(self) -> &'static str {
+        match self {
+            Self::NewestFirst => "died_at desc, topic, partition, \"offset\" desc",
+            Self::OfTheLog => "topic, partition, \"offset\"",
+        }
+    }
+}
+
 pub(super) async fn choose(
     connection: &mut PgConnection,
     choice: &Choice,
+    order: Order,
     limit: i64,
 ) -> anyhow::Result<Vec<Letter>> {
     let sql = format!(
@@ -67,9 +86,10 @@ pub(super) async fn choose(
          where ($1::text is null or code = $1) \
            and ($2::float8 is null or died_at > now() - make_interval(secs => $2)) \
            and (not $3 or redriven_at is null) \
-         order by died_at desc, topic, partition, \"offset\" desc limit $4"
+         order by {} limit $4",
+        order.columns()
     );
-    // Only our own column list is put into the text.
+    // Only our own columns are put into the text.
     let letters = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(&choice.reason)
         .bind(choice.since.map(|since| since.as_secs_f64()))

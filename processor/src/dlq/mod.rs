@@ -13,6 +13,7 @@ use clap::Subcommand;
 use service::args::{DatabaseArgs, KafkaArgs};
 use sqlx::{Connection, PgConnection};
 
+use choose::Order;
 pub use choose::{Choice, Place};
 pub use letter::Letter;
 pub use redrive::Redrive;
@@ -47,12 +48,13 @@ pub enum DlqCommand {
 /// Carries a command out; gives what is to be printed.
 ///
 /// # Errors
-/// A server does not answer, or what was named does not exist.
+/// A server does not answer, what was named does not exist, or not all could be redriven.
 pub async fn run(command: DlqCommand) -> anyhow::Result<String> {
     match command {
         DlqCommand::List { choice, limit, database } => {
             let mut connection = connect(&database).await?;
-            let letters = choose::choose(&mut connection, &choice, limit).await?;
+            let letters =
+                choose::choose(&mut connection, &choice, Order::NewestFirst, limit).await?;
             let lines: Vec<_> = letters.iter().map(Letter::line).collect();
             Ok(if lines.is_empty() { "no dead letters".to_owned() } else { lines.join("\n") })
         }

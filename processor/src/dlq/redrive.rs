@@ -1,5 +1,6 @@
 //! Puts dead letters back on their topic.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -7,7 +8,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use sqlx::PgConnection;
 
-use super::{Choice, Letter, Place, Servers, choose, connect};
+use super::{Choice, Letter, Order, Place, Servers, choose, connect};
 
 /// How long the broker may take to acknowledge one record.
 const ACK_DEADLINE: Duration = Duration::from_secs(30);
@@ -39,34 +40,48 @@ impl Redrive {
             lines.push(format!("{} would be redriven; add --yes to do it", letters.len()));
             return Ok(lines.join("\n"));
         }
-        let topics = self.servers.kafka.topics();
-        let config = service::kafka::producer(&self.servers.kafka.brokers, "ordermill-redrive");
-        let producer: FutureProducer = config.create().context("cannot make a Kafka producer")?;
-        for letter in &letters {
-            let place = letter.place();
-            ensure!(
-                [&topics.orders, &topics.stock].contains(&&place.topic),
-                "{place} is of a topic that this processor does not read"
-            );
-            send(&producer, letter).await.with_context(|| format!("cannot redrive {place}"))?;
-            // After the acknowledgement: a crash in between sends it once more, and
-            // dedupe knows its event id.
-            mark(&mut connection, &place).await?;
-        }
-        lines.push(format!("{} redriven", letters.len()));
+        lines.push(self.redrive(&mut connection, &letters).await?);
         Ok(lines.join("\n"))
+    }
+
+    /// Goes on after a letter that cannot be sent, so that every run gets further; but
+    /// what is of its key stays with it.
+    async fn redrive(
+        &self,
+        connection: &mut PgConnection,
+        letters: &[Letter],
+    ) -> anyhow::Result<String> {
+        let topics = self.servers.kafka.topics();
+        let producer = producer(&self.servers.kafka.brokers)?;
+        let (mut left, mut held) = (Vec::new(), HashSet::new());
+        for letter in letters {
+            let (place, key) = (letter.place(), letter.key.as_deref());
+            let sent = if ![&topics.orders, &topics.stock].contains(&&place.topic) {
+                Sent::Refused("is of a topic that this processor does not read".to_owned())
+            } else if key.is_some_and(|key| held.contains(key)) {
+                Sent::Refused("has the key of one before it".to_owned())
+            } else {
+                send(&producer, letter).await.with_context(|| format!("cannot redrive {place}"))?
+            };
+            match sent {
+                // After the acknowledgement: a crash in between sends it once more, and
+                // dedupe knows its event id.
+                Sent::Acknowledged => mark(connection, &place).await?,
+                Sent::Refused(why) => {
+                    held.extend(key);
+                    left.push(format!("{place} {why}"));
+                }
+            }
+        }
+        let redriven = letters.len() - left.len();
+        ensure!(left.is_empty(), "{redriven} redriven, {} not:\n{}", left.len(), left.join("\n"));
+        Ok(format!("{redriven} redriven"))
     }
 
     async fn letters(&self, connection: &mut PgConnection) -> anyhow::Result<Vec<Letter>> {
         if self.places.is_empty() {
             let choice = Choice { open: true, ..self.choice.clone() };
-            let mut letters = choose::choose(connection, &choice, LETTERS_MAX).await?;
-            // In the order of the log, so that an order's events keep theirs.
-            letters.sort_by_key(|letter| {
-                let Place { topic, partition, offset } = letter.place();
-                (topic, partition, offset)
-            });
-            return Ok(letters);
+            return choose::choose(connection, &choice, Order::OfTheLog, LETTERS_MAX).await;
         }
         let mut letters = Vec::with_capacity(self.places.len());
         for place in &self.places {
@@ -76,8 +91,22 @@ impl Redrive {
     }
 }
 
+fn producer(brokers: &str) -> anyhow::Result<FutureProducer> {
+    let mut config = service::kafka::producer(brokers, "ordermill-redrive");
+    // The topic judges what is too large, and it looks at what is left after compression.
+    config.set("message.max.bytes", "1000000000");
+    config.create().context("cannot make a Kafka producer")
+}
+
+/// What became of one letter.
+enum Sent {
+    Acknowledged,
+    /// It is to blame itself: the next one may well be taken.
+    Refused(String),
+}
+
 /// To its own partition: where its key belongs, and where a record without a key was.
-async fn send(producer: &FutureProducer, letter: &Letter) -> anyhow::Result<()> {
+async fn send(producer: &FutureProducer, letter: &Letter) -> anyhow::Result<Sent> {
     let place = letter.place();
     let mut headers = OwnedHeaders::new();
     for (key, value) in letter.headers()? {
@@ -86,11 +115,16 @@ async fn send(producer: &FutureProducer, letter: &Letter) -> anyhow::Result<()> 
     let mut record =
         FutureRecord::<[u8], [u8]>::to(&place.topic).partition(place.partition).headers(headers);
     (record.key, record.payload) = (letter.key.as_deref(), letter.value.as_deref());
+    let refused = |error| Sent::Refused(format!("cannot be sent: {error}"));
     // Nothing else is in its queue, so that it has room.
-    let sent = producer.send_result(record).map_err(|(error, _)| error)?;
-    let acknowledged = tokio::time::timeout(ACK_DEADLINE, sent).await;
-    acknowledged.context("the broker does not answer")??.map_err(|(error, _)| error)?;
-    Ok(())
+    let acknowledged = match producer.send_result(record) {
+        Ok(sent) => tokio::time::timeout(ACK_DEADLINE, sent).await,
+        Err((error, _)) => return Ok(refused(error)),
+    };
+    Ok(match acknowledged.context("the broker does not answer")?? {
+        Ok(_) => Sent::Acknowledged,
+        Err((error, _)) => refused(error),
+    })
 }
 
 async fn mark(connection: &mut PgConnection, place: &Place) -> anyhow::Result<()> {

@@ -81,3 +81,51 @@ async fn a_record_that_is_still_unreadable_dies_again_beside_its_first_death() {
     );
     processor.stop().await;
 }
+
+/// Letters of partition 0 of the topic of orders: offset, key and value as SQL.
+async fn bury(world: &mut World, letters: &str) {
+    let topic = &world.bed.topics.orders;
+    let insert = format!(
+        "insert into dead_letters (topic, partition, \"offset\", key, value, headers, code, message, died_at) \
+         select '{topic}', 0, o, key, value, '[]', 'no_value', '', now() - interval '1 day' + o * interval '1 s' \
+         from ({letters}) as l(o, key, value)"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(insert)).execute(&mut world.books).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_more_letters_than_one_run_takes_the_first_of_the_log_go_first() {
+    let mut world = World::new("redrive-order").await;
+    bury(&mut world, "select o, null::bytea, null::bytea from generate_series(0, 1000) as o").await;
+    let dry = dlq(&world, "redrive").await.unwrap();
+    let place = |offset| format!("{}/0/{offset} ", world.bed.topics.orders);
+    let lines: Vec<&str> = dry.lines().collect();
+    assert_eq!(lines.len(), 1_001);
+    assert!(lines[0].starts_with(&place(0)), "{}", lines[0]);
+    assert!(lines[999].starts_with(&place(999)), "{}", lines[999]);
+    let listed = dlq(&world, "list").await.unwrap();
+    assert!(listed.starts_with(&place(1_000)), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_cannot_be_sent_keeps_its_key_and_no_other() {
+    let mut world = World::new("redrive-stuck").await;
+    // Three megabytes that no compression makes smaller, and one that fits.
+    let large =
+        "(select string_agg(sha256(n::text::bytea), '') from generate_series(1, 100000) as n)";
+    let fits =
+        "(select string_agg(sha256(n::text::bytea), '') from generate_series(1, 32500) as n)";
+    let letters = format!(
+        "values (1, 'a'::bytea, {large}), (2, 'a', 'after'), (3, 'b', {fits}), (4, null, 'alone')"
+    );
+    bury(&mut world, &letters).await;
+    let said = dlq(&world, "redrive --yes").await.unwrap_err().to_string();
+    let place = format!("{}/0", world.bed.topics.orders);
+    assert!(said.starts_with(&format!("2 redriven, 2 not:\n{place}/1 cannot be sent: ")), "{said}");
+    assert!(said.ends_with(&format!("\n{place}/2 has the key of one before it")), "{said}");
+    let open = "select string_agg(\"offset\"::text, ' ' order by \"offset\") from dead_letters where redriven_at is null";
+    assert_eq!(world.text(open).await, "1 2");
+    let sent = world.bed.read_all(&world.bed.topics.orders).await;
+    let keys: Vec<_> = sent.iter().map(|record| record.key.as_deref()).collect();
+    assert_eq!(keys, [Some(&b"b"[..]), None]);
+}
