@@ -174,6 +174,54 @@ fn a_cancellation_that_had_to_succeed_cannot_be_refused() {
     assert_eq!(cancelled("PAYMENT_FAILED", Some(r#"{"code": "declined"}"#)), [""; 0]);
 }
 
+/// A key moves to another partition when some are added; which of the two
+/// cancellations came first is known to the processor alone.
+#[test]
+fn a_second_cancellation_may_lie_in_a_lower_partition() {
+    let second = Uuid::from_u128(3);
+    let cancelled = |effective: bool| {
+        let mut books = Books::new();
+        books.created(at(3, 0), ANN);
+        books.cancel(at(3, 1));
+        let key = ORDER.to_string();
+        books.record(at(1, 0), "order.cancel_requested.v1", second, (&key, "{}"));
+        let (status, why) = match effective {
+            true => ("CANCELLED", Some(r#"{"code": "requested"}"#)),
+            false => ("PAID", None),
+        };
+        books.row(at(3, 0), "ann", status, why);
+        books.refused(second, at(1, 0), "order.cancel_requested.v1", "illegal_step");
+        if !effective {
+            books.refused(CANCEL, at(3, 1), "order.cancel_requested.v1", "illegal_step");
+        }
+        books.broken()
+    };
+    assert_eq!(cancelled(true), [""; 0]);
+    assert_eq!(cancelled(false), ["refused-event-unexpected"]);
+}
+
+#[test]
+fn a_correction_of_pieces_that_were_certainly_there_was_refused_wrongly() {
+    let refused = |pieces: i64, restocked_us: i64| {
+        let mut books = Books::new();
+        let stock = |offset| Place { topic: Topic::Stock, ..at(0, offset) };
+        for (n, pieces, at_us) in [(0, 10, restocked_us), (1, pieces, 300_000_000)] {
+            let (id, place) = (Uuid::from_u128(20 + n), stock(n as i64));
+            let body = format!(r#"{{"quantity":{pieces},"reason":"correction"}}"#);
+            books.record(place, "stock.adjusted.v1", id, ("p", &body));
+            books.processed(id, place, &body, at_us);
+        }
+        let (place, event_type, reason) = (stock(1), "stock.adjusted.v1", "below_zero");
+        let event_id = Uuid::from_u128(21);
+        let row = refused::Row { place, event_id, event_type, subject: "p", reason };
+        refused::judge(&mut books.ledger, &row, &mut books.findings);
+        books.broken()
+    };
+    assert_eq!(refused(-10, 0), ["refused-event-unexpected"]);
+    assert_eq!(refused(-11, 0), [""; 0]);
+    assert_eq!(refused(-10, 300_000_000), [""; 0], "the pieces may have come just after");
+}
+
 #[test]
 fn who_was_refused_stock_that_was_certainly_there_was_refused_wrongly() {
     let minute = 60_000_000;

@@ -1,4 +1,5 @@
-//! Whether those who were refused stock were refused rightly.
+//! Whether orders and corrections that were refused for want of stock were refused
+//! rightly.
 //!
 //! Orders and restocks travel in different topics, so the audit cannot replay
 //! the decision. But stock that had come in well before it, less everything
@@ -8,7 +9,9 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::ledger::{Ask, Ledger};
+use super::by_id::Names;
+use super::ledger::{Ask, Ledger, Refusal, Request};
+use super::order::Order;
 use super::totals::Totals;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
@@ -24,13 +27,16 @@ pub struct Causes {
     rejections: HashMap<u32, Rejection>,
 }
 
-/// Why one order was rejected, as its row says.
+/// Why one order or correction was refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Rejection {
+    id: Uuid,
+    place: Place,
     /// For want of this product.
     pub sku: u32,
     requested: i64,
-    available: i64,
+    /// What was left, as the row of the order says.
+    available: Option<i64>,
     decided_us: Option<i64>,
 }
 
@@ -43,8 +49,15 @@ pub struct Arrivals {
 
 impl Causes {
     /// Notes that this order was rejected for this product.
-    pub fn rejected(&mut self, number: u32, sku: u32, requested: i64, available: i64) {
-        let rejection = Rejection { sku, requested, available, decided_us: None };
+    pub fn rejected(
+        &mut self,
+        (number, order): (u32, &Order),
+        sku: u32,
+        requested: i64,
+        available: i64,
+    ) {
+        let (id, place, available) = (order.id, order.place(), Some(available));
+        let rejection = Rejection { id, place, sku, requested, available, decided_us: None };
         self.rejections.insert(number, rejection);
     }
 
@@ -56,8 +69,8 @@ impl Causes {
     }
 
     /// All rejections, to be judged later.
-    pub fn take(&mut self) -> impl Iterator<Item = (u32, Rejection)> {
-        std::mem::take(&mut self.rejections).into_iter()
+    pub fn take(&mut self) -> impl Iterator<Item = Rejection> {
+        std::mem::take(&mut self.rejections).into_values()
     }
 
     /// Judges all rejections.
@@ -65,37 +78,56 @@ impl Causes {
         let arrivals = arrivals(ledger);
         let mut numbers: Vec<_> = self.rejections.keys().copied().collect();
         numbers.sort_unstable();
-        for number in numbers {
-            let rejection = &self.rejections[&number];
-            let Some(detail) = rejection.fault(arrivals.get(&rejection.sku), totals) else {
-                continue;
-            };
-            let order = ledger.orders.get(number);
-            let detail = format!("{}: {detail}", ledger.skus.name(rejection.sku));
-            add(order.id, order.place(), detail, findings);
+        let orders = numbers.into_iter().map(|number| self.rejections[&number]);
+        let corrections = ledger.requests.items().iter().filter_map(Rejection::of_correction);
+        for rejection in orders.chain(corrections) {
+            rejection.judge(&ledger.skus, arrivals.get(&rejection.sku), totals, findings);
         }
     }
 }
 
-/// Notes a rejection that should not have been.
-pub fn add(id: Uuid, place: Place, detail: String, findings: &mut Findings) {
-    findings.add(Invariant::RejectedWithoutCause, || Sample {
-        id: id.to_string(),
-        place: Some(place),
-        detail,
-    });
-}
-
 impl Rejection {
+    /// A correction that was refused because it would have left less than nothing.
+    pub fn of_correction(request: &Request) -> Option<Self> {
+        let Request { id, place, processed_us: decided_us, refused, ask, .. } = *request;
+        let Ask::Adjust(sku, pieces) = ask else { return None };
+        let requested = pieces.saturating_neg();
+        let rejection = Self { id, place, sku, requested, available: None, decided_us };
+        (refused == Some(Refusal::BelowZero)).then_some(rejection)
+    }
+
+    /// Reports it, when it cannot be.
+    pub fn judge(
+        &self,
+        skus: &Names,
+        arrivals: Option<&Arrivals>,
+        totals: &Totals,
+        findings: &mut Findings,
+    ) {
+        let Some(fault) = self.fault(arrivals, totals) else { return };
+        let invariant = match self.available {
+            Some(_) => Invariant::RejectedWithoutCause,
+            None => Invariant::RefusedEventUnexpected,
+        };
+        findings.add(invariant, || Sample {
+            id: self.id.to_string(),
+            place: Some(self.place),
+            detail: format!("{}: {fault}", skus.name(self.sku)),
+        });
+    }
+
     /// Why it cannot be, when all that came in and was taken until then is known.
-    pub fn fault(&self, arrivals: Option<&Arrivals>, totals: &Totals) -> Option<String> {
-        let Self { requested, available, .. } = *self;
-        if available >= requested {
-            return Some(format!("{available} were available, {requested} requested"));
-        }
+    fn fault(&self, arrivals: Option<&Arrivals>, totals: &Totals) -> Option<String> {
+        let requested = self.requested;
         let received = arrivals.and_then(|a| a.by_time.last()).map_or(0, |(_, sum)| *sum);
-        if available < 0 || i128::from(available) > received {
-            return Some(format!("{available} were available, but {received} ever came in"));
+        match self.available {
+            Some(available) if available >= requested => {
+                return Some(format!("{available} were available, {requested} requested"));
+            }
+            Some(available) if available < 0 || i128::from(available) > received => {
+                return Some(format!("{available} were available, but {received} ever came in"));
+            }
+            _ => {}
         }
         let arrivals = arrivals?;
         let there = arrivals.certainly_before(self.decided_us?);

@@ -7,7 +7,7 @@ use contract::OrderStatus;
 use uuid::Uuid;
 
 use super::ledger::{Ledger, print_texts};
-use super::order::{InTurn, Order, Step};
+use super::order::{InTurn, Order, Refund, Step};
 use super::orders::print_rejection;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
@@ -22,11 +22,17 @@ pub struct Alerts {
     told: HashMap<u64, u64>,
 }
 
-/// Judges one record and notes it.
+/// The number of the order that a record tells of, if the ledger has it.
+pub fn order_of(ledger: &Ledger, record: &Record<'_>) -> Option<u32> {
+    record.key.and_then(id_of).and_then(|id| ledger.orders.find(id))
+}
+
+/// Judges one record of that order and notes it.
 pub fn judge(
     ledger: &mut Ledger,
     alerts: &mut Alerts,
     record: &Record<'_>,
+    order: Option<u32>,
     findings: &mut Findings,
 ) {
     let id = record.headers.text("ce_id").unwrap_or("?");
@@ -44,8 +50,7 @@ pub fn judge(
         }
         return;
     };
-    let number = record.key.and_then(id_of).and_then(|id| ledger.orders.find(id));
-    let Some(number) = number else {
+    let Some(number) = order else {
         let detail = "no valid order of the log is its key".to_owned();
         return findings.add(Invariant::EventUnexpected, sample(detail));
     };
@@ -124,8 +129,10 @@ fn check(order: &mut Order, step: Step, record: &Record<'_>) -> Result<(), Strin
         Step::Cancelled => {
             same("reason", print_texts(&[text("reason")]) == order.detail)?;
             let refund = data.get("refund");
-            order.told.refund |= refund.is_some();
-            same("refund", refund.is_none_or(|refund| is_total(refund, order)))
+            let named = if refund.is_some() { Refund::Named } else { Refund::NotNamed };
+            let other = order.told.note_refund(named);
+            same("refund", refund.is_none_or(|refund| is_total(refund, order)))?;
+            other.map_or(Ok(()), |other| Err(format!("told before with its refund {other}")))
         }
         Step::Shipped => {
             let print = print_texts(&[text("carrier"), text("trackingId")]);
@@ -208,14 +215,14 @@ pub fn judge_told(order: &Order, findings: &mut Findings) {
             detail: detail.to_owned(),
         }
     };
-    for step in Step::of(status, order.told.refund) {
+    for step in Step::of(status, order.told.names_refund()) {
         if !order.told.has(*step) {
             findings.add(Invariant::EventMissing, sample(step.name(), "was never told"));
         }
     }
     let told = order.told;
     let paid_back = status == OrderStatus::Cancelled && told.has(Step::Paid);
-    if paid_back && told.has(Step::Cancelled) && !told.refund {
+    if paid_back && told.has(Step::Cancelled) && !told.names_refund() {
         let detail = "names no refund of the payment that was told";
         findings.add(Invariant::EventContent, sample(Step::Cancelled.name(), detail));
     }
@@ -224,7 +231,7 @@ pub fn judge_told(order: &Order, findings: &mut Findings) {
 /// Whether every step that the order's status stands for was told.
 pub fn all_told(order: &Order) -> bool {
     let Some(status) = order.status else { return false };
-    Step::of(status, order.told.refund).iter().all(|step| order.told.has(*step))
+    Step::of(status, order.told.names_refund()).iter().all(|step| order.told.has(*step))
 }
 
 #[cfg(test)]

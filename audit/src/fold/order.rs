@@ -177,23 +177,56 @@ impl Step {
     }
 }
 
+impl std::fmt::Display for Refund {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Named => "named",
+            Self::NotNamed => "not named",
+        })
+    }
+}
+
 /// What has been told about one order.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Told {
     steps: u8,
-    /// Whether its cancellation named a refund.
-    pub refund: bool,
+    cancellation: u8,
     /// In which partition, plus one; 0 before the first event.
     pub lane: u16,
 }
 
+/// Whether a cancellation names what is paid back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refund {
+    /// It does.
+    Named = 1,
+    /// It came before there was a payment.
+    NotNamed = 2,
+}
+
 impl Told {
     /// All that there was to tell of an order which had this status when nobody
-    /// watched: its cancellation has named what there was to give back.
+    /// watched: its cancellation may have named a refund, or none.
     pub fn all_of(status: OrderStatus) -> Self {
-        let refund = status == OrderStatus::Cancelled;
-        let steps = Step::of(status, refund).iter().fold(0, |steps, step| steps | step.bit());
-        Self { steps, refund, ..Self::default() }
+        let mut told = Self::default();
+        if status == OrderStatus::Cancelled {
+            told.cancellation = Refund::Named as u8 | Refund::NotNamed as u8;
+        }
+        told.steps = Step::of(status, told.names_refund()).iter().fold(0, |all, s| all | s.bit());
+        told
+    }
+
+    /// Whether its cancellation named a refund.
+    pub fn names_refund(self) -> bool {
+        self.cancellation & Refund::Named as u8 != 0
+    }
+
+    /// Notes what a cancellation says of a refund; gives what another had said.
+    pub fn note_refund(&mut self, refund: Refund) -> Option<Refund> {
+        let before = self.cancellation;
+        self.cancellation |= refund as u8;
+        let other = if refund == Refund::Named { Refund::NotNamed } else { Refund::Named };
+        (before == other as u8).then_some(other)
     }
 
     /// Whether this step has been told.

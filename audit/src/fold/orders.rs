@@ -194,7 +194,9 @@ fn reject(
     let lines = ledger.lines.of(order.lines_at);
     let ordered: i64 = lines.filter(|(s, _)| Some(*s) == known).map(|(_, quantity)| quantity).sum();
     match known {
-        Some(sku) if ordered == requested => causes.rejected(number, sku, requested, available),
+        Some(sku) if ordered == requested => {
+            causes.rejected((number, order), sku, requested, available);
+        }
         _ => return Err(format!("{requested} of {sku} requested, but {ordered} were ordered")),
     }
     Ok(())

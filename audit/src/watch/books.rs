@@ -32,7 +32,7 @@ pub struct Books {
     pub(super) lanes: BTreeMap<LaneId, Lane>,
     pub(super) totals: Totals,
     pub(super) causes: Causes,
-    pub(super) rejections: Vec<(Uuid, Place, Rejection)>,
+    pub(super) rejections: Vec<Rejection>,
     pub(super) arrivals: HashMap<u32, (Vec<(i64, i128)>, i128)>,
     pub(super) epochs: Epochs,
     pub(super) alerts: Alerts,
@@ -182,12 +182,12 @@ impl Books {
     }
 
     /// When the oldest order of a lane that is not proved was written, in seconds
-    /// since 1970.
+    /// since 1970; of one that was taken from its row that is not known.
     pub(super) fn oldest_open_s(&self, lane: LaneId) -> Option<u32> {
         let open = self.open.iter().filter(|number| !self.carried[**number as usize].reported);
         let orders = open.map(|number| self.ledger.orders.get(*number));
         let of_lane = orders.filter(|order| (Topic::Orders, order.partition) == lane);
-        of_lane.map(|order| order.logged_s).min()
+        of_lane.map(|order| order.logged_s).filter(|logged_s| *logged_s > 0).min()
     }
 
     /// How many things are kept: the measure of the memory it takes.

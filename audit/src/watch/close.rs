@@ -1,12 +1,14 @@
 //! What is proved, what is late, and what has been late too long. Pure.
 
+use std::collections::BTreeMap;
+
 use contract::OrderStatus;
 
 use super::asks::{is_moving, target};
 use super::books::Books;
 use crate::fold::causes::Arrivals;
 use crate::fold::ledger::Ask;
-use crate::fold::{causes, dead_letters, events, orders, payments, processed, refused, requests};
+use crate::fold::{dead_letters, events, orders, payments, processed, refused, requests};
 use crate::invariants::Invariant;
 
 /// Alerts are forgotten when there are more.
@@ -51,13 +53,11 @@ impl Books {
     }
 
     fn judge_rejections(&mut self) {
-        for (id, place, rejection) in std::mem::take(&mut self.rejections) {
+        for rejection in std::mem::take(&mut self.rejections) {
             let arrived = self.arrivals.get(&rejection.sku);
             let arrived = arrived.map(|(by_time, out)| Arrivals::new(by_time.clone(), *out));
-            if let Some(fault) = rejection.fault(arrived.as_ref(), &self.totals) {
-                let detail = format!("{}: {fault}", self.ledger.skus.name(rejection.sku));
-                causes::add(id, place, detail, &mut self.findings);
-            }
+            let Self { ledger, totals, findings, .. } = self;
+            rejection.judge(&ledger.skus, arrived.as_ref(), totals, findings);
         }
     }
 
@@ -134,16 +134,20 @@ impl Books {
         });
     }
 
+    /// What is open holds its lane back. An old order of which something new is
+    /// asked holds it where it is: what was proved stays proved.
     fn set_watermarks(&mut self) {
-        for lane in self.lanes.values_mut() {
-            lane.watermark = lane.judged;
-        }
+        let lanes = self.lanes.iter().map(|(id, lane)| (*id, lane.judged));
+        let mut proved: BTreeMap<_, _> = lanes.collect();
         let waited = self.open.iter().filter(|number| !self.carried[**number as usize].reported);
         let orders = waited.map(|number| self.ledger.orders.get(*number).place());
         for place in orders.chain(self.unsent.keys().copied()) {
-            if let Some(lane) = self.lanes.get_mut(&(place.topic, place.partition)) {
-                lane.watermark = lane.watermark.min(place.offset).max(lane.from);
+            if let Some(offset) = proved.get_mut(&(place.topic, place.partition)) {
+                *offset = place.offset.min(*offset);
             }
+        }
+        for (id, lane) in &mut self.lanes {
+            lane.watermark = lane.watermark.max(proved[id]);
         }
     }
 

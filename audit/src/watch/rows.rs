@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use super::asks::target;
 use super::books::Books;
+use crate::fold::causes::Rejection;
 use crate::fold::ledger::Repeat;
 use crate::fold::order::Told;
 use crate::fold::{orders, payments, processed};
+use crate::place::BodyHash;
 use crate::read::window::Found;
 
 impl Books {
@@ -67,8 +69,12 @@ impl Books {
             self.recall_repeated(number, found);
         } else if let Some(number) = self.ledger.requests.find(found.id) {
             self.pass_repeated(number, found);
-        } else {
-            self.recall_target(found);
+        } else if let Some(row) = &found.order {
+            // What the log was not read up to yet is judged with its record.
+            if !self.is_past(row.source) {
+                return;
+            }
+            self.recall_target(row, found.processed.as_ref().map(|processed| processed.body));
         }
         self.row(found);
     }
@@ -117,13 +123,11 @@ impl Books {
         self.ledger.repeats.insert(place, repeat);
     }
 
-    /// An order that was forgotten, and that something is asked of now.
-    fn recall_target(&mut self, found: &Found<'_>) {
-        let (Some(row), Some(processed)) = (&found.order, &found.processed) else { return };
-        if !self.is_past(processed.place) {
-            return;
-        }
-        let Some(order) = orders::recall(&mut self.ledger, row, processed.body) else { return };
+    /// An order that was forgotten, and that something is asked of now. Its trace in
+    /// `processed_events`, and with it its body, may be gone: orders stay longer.
+    fn recall_target(&mut self, row: &orders::Row<'_>, body: Option<BodyHash>) {
+        let body = body.unwrap_or_default();
+        let Some(order) = orders::recall(&mut self.ledger, row, body) else { return };
         let number = self.ledger.orders.add(order);
         self.carry();
         let carried = &mut self.carried[number as usize];
@@ -145,11 +149,7 @@ impl Books {
         for number in self.new.1..self.ledger.requests.items().len() {
             self.account_request(number);
         }
-        let rejected: Vec<_> = self.causes.take().collect();
-        for (number, rejection) in rejected {
-            let order = self.ledger.orders.get(number);
-            self.rejections.push((order.id, order.place(), rejection));
-        }
+        self.rejections.extend(self.causes.take());
         self.new = (self.ledger.orders.items().len(), self.ledger.requests.items().len());
         for lane in self.lanes.values_mut() {
             lane.judged = lane.folded;
@@ -222,6 +222,7 @@ impl Books {
             return;
         }
         self.totals.adjust(request, forgettable);
+        self.rejections.extend(Rejection::of_correction(request));
         self.note_arrival(number);
     }
 }

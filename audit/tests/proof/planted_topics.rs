@@ -68,6 +68,16 @@ const IN_EVENTS: &[PlantedEvents] = &[
         &["event-content"],
     ),
     (
+        "a cancellation told with its refund and without",
+        |events| {
+            let mut other = find(events, "05/order.cancelled").clone();
+            let (data, _) = other.data.split_once(",\"refund\"").unwrap();
+            other.data = format!("{data}}}");
+            events.push(other);
+        },
+        &["event-content"],
+    ),
+    (
         "other numbers of what was short",
         |events| {
             let event = at(events, "03/inventory.failed");

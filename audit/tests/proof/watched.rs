@@ -102,6 +102,15 @@ const NOTHING_YET: &str = "
 
 /// A watch of a world in which nothing was processed yet, and nothing told.
 async fn before(world: &World, copy: &mut world::Copy) -> (Watch, testkit::Bed) {
+    before_within(world, copy, Duration::ZERO).await
+}
+
+/// The same, and it waits so long for what is late.
+async fn before_within(
+    world: &World,
+    copy: &mut world::Copy,
+    patience: Duration,
+) -> (Watch, testkit::Bed) {
     let told = testkit::Bed::builder("audit-watch-told").partitions("order_events", 2);
     let told = told.start().await;
     copy.spoil(NOTHING_YET).await;
@@ -109,6 +118,7 @@ async fn before(world: &World, copy: &mut world::Copy) -> (Watch, testkit::Bed) 
     config.database_url.clone_from(&copy.url);
     config.topics.order_events.clone_from(&told.topics.order_events);
     config.topics.dlq.clone_from(&told.topics.dlq);
+    config.settle = Settle::Within(patience);
     let mut watch = open(&config).await;
     level(&mut watch).await;
     assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));

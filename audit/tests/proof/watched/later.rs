@@ -1,11 +1,13 @@
 //! What is asked of orders that the watch has proved and forgotten, and what it
 //! keeps in memory. Also a watch that begins in the middle.
 
+use std::time::Duration;
+
 use audit::watch::Watch;
 use audit::{Begin, Config};
 use testkit::Bed;
 
-use super::{before, config, level, open_from, tell};
+use super::{before, before_within, config, level, open_from, tell};
 use crate::world::{self, World, hash, id};
 
 /// A cancellation of order 8, a repetition of order 1 and one of order 9 with
@@ -132,6 +134,30 @@ async fn of_a_forgotten_order_only_what_is_new_is_waited_for() {
     let report = watch.report(1.0);
     assert_eq!(report.broken(), ["event-missing"], "{report}");
     assert!(report.to_string().contains(&format!("{}/order.cancelled", id(8))), "{report}");
+}
+
+#[tokio::test]
+async fn an_order_outlives_its_trace() {
+    let world = World::honest("audit-watch-outlives").await;
+    let mut copy = world.copy().await;
+    let (mut watch, told) = before_within(&world, &mut copy, Duration::from_secs(3600)).await;
+    watch.keep(0);
+    copy.spoil("").await;
+    tell(&world, &told).await;
+    level(&mut watch).await;
+    let places = ask_again(&world).await;
+    let old = format!("delete from processed_events where event_id = '{}'", id(8));
+    copy.spoil(&format!("{} {old}", done(&world, &places, true))).await;
+    // Nobody was told yet: the order is open, and holds back what comes after.
+    level(&mut watch).await;
+    assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));
+    let standing = watch.standing();
+    assert_eq!((standing.late, standing.proved_records), (1, 29), "{standing:?}");
+    assert!(standing.lag_seconds < 60.0, "{standing:?}");
+    tell_cancelled(&world, &told).await;
+    level(&mut watch).await;
+    assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));
+    assert_eq!(watch.standing().proved_records, 31, "{:?}", watch.standing());
 }
 
 #[tokio::test]
