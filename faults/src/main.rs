@@ -19,6 +19,7 @@ mod run;
 mod scenario;
 mod squad;
 mod standstill;
+mod timeline;
 mod world;
 
 use std::process::ExitCode;

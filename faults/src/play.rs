@@ -1,6 +1,5 @@
 //! One round: load → fault → heal → recovery → audit.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,8 +12,9 @@ use crate::books::audit;
 use crate::expect::{self, Expect};
 use crate::recovery::recover;
 use crate::report::Outcome;
-use crate::scenario::{Action, Scenario, timeline};
+use crate::scenario::{Action, Scenario};
 use crate::standstill::Standstill;
+use crate::timeline::{Step, Timeline};
 use crate::world::World;
 
 /// Load before the fault.
@@ -116,18 +116,16 @@ async fn disturb(
     wrong: &mut Vec<String>,
 ) -> Result<()> {
     let begin = Instant::now();
-    let mut left: VecDeque<_> = timeline(parts).into();
-    while let Some((at, action)) = left.pop_front() {
+    let mut left = Timeline::new(parts);
+    while let Some(step) = left.pop() {
+        let Step { at, action, .. } = step;
         // An action may have taken longer than the next one's instant.
         sleep_until(begin + at).await;
         let Err(error) = act(world, action).await else { continue };
         match failed(action, parts.len(), begin.elapsed()) {
             Failed::Borne => {}
             Failed::Wrong => wrong.push(format!("{action:?}: {error:#}")),
-            Failed::PutOff(again) => {
-                let place = left.partition_point(|(at, _)| *at <= again);
-                left.insert(place, (again, action));
-            }
+            Failed::PutOff(again) => left.put_off(step, again),
             Failed::Void => return Err(error.context(format!("{action:?} at {at:?}"))),
         }
     }

@@ -159,20 +159,6 @@ impl Scenario {
     }
 }
 
-/// Actions of several scenarios, in the order of time.
-pub(crate) fn timeline(parts: &[(Duration, Scenario)]) -> Vec<(Duration, Action)> {
-    let mut timeline: Vec<_> = parts
-        .iter()
-        .flat_map(|(begin, scenario)| {
-            let at = |&(ms, action)| (*begin + Duration::from_millis(ms), action);
-            scenario.steps.iter().map(at).collect::<Vec<_>>()
-        })
-        .collect();
-    // Stable: what a scenario does at one instant stays in its order.
-    timeline.sort_by_key(|(at, _)| *at);
-    timeline
-}
-
 /// One to three scenarios with different targets, at random instants within
 /// five seconds. The same source of chance gives the same combination.
 pub(crate) fn combination(
@@ -197,19 +183,6 @@ pub(crate) fn combination(
 mod tests {
     use super::*;
     use crate::catalogue::catalogue;
-
-    #[test]
-    fn the_actions_of_two_scenarios_interleave_by_time() {
-        let find = |name| catalogue().into_iter().find(|scenario| scenario.name == name).unwrap();
-        let parts = [
-            (Duration::from_secs(1), find("ingest-kill")),
-            (Duration::ZERO, find("processor-kill")),
-        ];
-        let actions: Vec<_> = timeline(&parts).into_iter().map(|(_, action)| action).collect();
-        assert_eq!(actions[0], Action::Kill(Program::Processor(0)));
-        assert_eq!(actions[1], Action::Kill(Program::Ingest));
-        assert_eq!(actions.len(), 4);
-    }
 
     #[test]
     fn a_seed_gives_one_combination_and_no_target_twice() {

@@ -55,7 +55,8 @@ enum Speech {
     Postgres,
 }
 
-/// A moment that takes longer to come is not coming.
+/// How long a moment is waited for while nothing else can be done: what another fault
+/// has broken may have to be healed first.
 const MOMENT_MAX: Duration = Duration::from_secs(8);
 
 const ALL: [(Link, Speech); 5] = [
@@ -126,12 +127,11 @@ impl Links {
     /// Waits until a processor is about to do this, and holds it there.
     ///
     /// # Errors
-    /// The moment did not come.
+    /// The moment did not come yet; when it does, it is held for whoever asks again.
     pub(crate) async fn hold(&self, moment: Moment) -> Result<()> {
         let gate = &self.proxy(Link::ProcessorPostgres).gate;
-        let held = gate.arm(moment);
-        let held = tokio::time::timeout(MOMENT_MAX, held).await;
-        held.map_err(|_| gate.disarm()).ok().with_context(|| format!("{moment:?} did not come"))
+        let held = tokio::time::timeout(MOMENT_MAX, gate.arm(moment)).await;
+        held.with_context(|| format!("{moment:?} did not come"))
     }
 
     /// Resets the connections that are held.

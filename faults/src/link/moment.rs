@@ -2,7 +2,7 @@
 //! PostgreSQL, and the gate that holds a connection at one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -76,9 +76,18 @@ impl Statements {
 
 /// Holds the first connection that comes to the moment it was armed with.
 pub(super) struct Gate {
-    armed: Mutex<Option<Moment>>,
+    armed: Mutex<Option<Armed>>,
     held: watch::Sender<u64>,
     released: watch::Sender<Release>,
+}
+
+/// What a gate was armed with.
+struct Armed {
+    moment: Moment,
+    /// Connections held until then.
+    since: u64,
+    /// Whether a connection has come to it.
+    taken: bool,
 }
 
 /// What becomes of connections that are held.
@@ -96,22 +105,37 @@ impl Gate {
         Self { armed: Mutex::new(None), held, released }
     }
 
-    /// Waits until a connection is held at the moment.
+    /// Waits until a connection is held at the moment. Whoever gives up waiting leaves
+    /// the gate armed, and may come again: some moments come once.
     pub(super) async fn arm(&self, moment: Moment) {
         let mut held = self.held.subscribe();
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+        let since = match &mut *self.armed() {
+            Some(armed) if armed.moment == moment => armed.since,
+            other => {
+                let since = *held.borrow();
+                *other = Some(Armed { moment, since, taken: false });
+                since
+            }
+        };
         // The sender lives as long as this gate.
-        let _changed = held.changed().await;
+        let _held = held.wait_for(|count| *count > since).await;
+        self.disarm();
     }
 
     pub(super) fn disarm(&self) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.armed() = None;
+    }
+
+    fn armed(&self) -> MutexGuard<'_, Option<Armed>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The moment, if this statement is what the gate waits for; it waits no more.
     pub(super) fn takes(&self, statement: &[u8]) -> Option<Moment> {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        armed.take_if(|moment| statement.starts_with(moment.statement().as_bytes()))
+        let mut armed = self.armed();
+        let waiting = armed.as_mut().filter(|armed| !armed.taken)?;
+        waiting.taken = statement.starts_with(waiting.moment.statement().as_bytes());
+        waiting.taken.then_some(waiting.moment)
     }
 
     /// Holds the caller's connection until it is released.
@@ -131,6 +155,8 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -146,9 +172,23 @@ mod tests {
     #[test]
     fn a_gate_takes_the_moment_it_was_armed_with_once() {
         let gate = Gate::new();
-        *gate.armed.lock().unwrap() = Some(Moment::Stock);
+        *gate.armed() = Some(Armed { moment: Moment::Stock, since: 0, taken: false });
         assert_eq!(gate.takes(b"update orders o"), None);
         assert_eq!(gate.takes(b"update stock s"), Some(Moment::Stock));
         assert_eq!(gate.takes(b"update stock s"), None);
+    }
+
+    #[tokio::test]
+    async fn a_moment_that_comes_while_nobody_waits_for_it_is_held() {
+        let gate = Gate::new();
+        let impatient = tokio::time::timeout(Duration::ZERO, gate.arm(Moment::Stock)).await;
+        assert!(impatient.is_err());
+        assert_eq!(gate.takes(b"update stock s"), Some(Moment::Stock));
+        tokio::select! {
+            biased;
+            _ = gate.hold() => panic!("nobody released it"),
+            () = gate.arm(Moment::Stock) => {}
+        }
+        assert!(gate.armed().is_none());
     }
 }
