@@ -94,7 +94,7 @@ pub fn decode(text: &str) -> Result<Vec<EventOut>, String> {
 impl Structured<'_> {
     fn into_event(self) -> Result<EventOut, String> {
         let kind = contract::event::EventType::parse(&self.kind)
-            .ok_or_else(|| format!("unknown event type {} in the outbox", self.kind))?;
+            .ok_or_else(|| format!("this version knows no event type {}", self.kind))?;
         Ok(EventOut {
             id: self.id,
             kind: kind.as_str(),

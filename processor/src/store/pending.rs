@@ -65,7 +65,8 @@ async fn rows(
         let lane = lane(row, claims)?;
         pending.lost.retain(|lost| *lost != lane);
         if let (Some(id), Some(text)) = (row.try_get(1)?, row.try_get(2)?) {
-            let events = outbox::decode(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            let unreadable = |why| sqlx::Error::Decode(format!("outbox row {id}: {why}").into());
+            let events = outbox::decode(text).map_err(unreadable)?;
             pending.outbox.push((lane, id, events));
         }
     }

@@ -20,9 +20,15 @@ pub enum Remedy {
 pub fn remedy(error: &sqlx::Error) -> Remedy {
     match error {
         sqlx::Error::Database(database) => by_code(database.code().as_deref().unwrap_or_default()),
+        // What is stored or asked is not what this version knows, on any connection.
         sqlx::Error::Configuration(_)
+        | sqlx::Error::InvalidArgument(_)
+        | sqlx::Error::TypeNotFound { .. }
         | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::ColumnDecode { .. } => Remedy::Stop,
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::Encode(_) => Remedy::Stop,
         // Input/output, TLS, protocol: the connection's state is unknown.
         _ => Remedy::Reconnect,
     }

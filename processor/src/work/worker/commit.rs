@@ -57,7 +57,7 @@ impl Worker {
             match self.commit_part(batch, &riders).await? {
                 Attempt::Done => riders = Riders::default(),
                 Attempt::Fenced => {
-                    self.drop_lost_lanes().await?;
+                    self.drop_fenced_lanes().await?;
                     self.keep_owned(&mut riders);
                     parts.push(part);
                 }
@@ -90,7 +90,7 @@ impl Worker {
         match self.commit_part(batch, &Riders::default()).await? {
             Attempt::Done => Ok(()),
             // The lane went elsewhere: its next owner meets the record.
-            Attempt::Fenced => self.drop_lost_lanes().await,
+            Attempt::Fenced => self.drop_fenced_lanes().await,
             Attempt::Refused(error) => Err(error).context("PostgreSQL refuses a dead letter"),
         }
     }
@@ -199,6 +199,21 @@ impl Worker {
         metrics.dead_letters.increment(batch.dead.len() as u64);
         let questions = self.desk.committed(batch, applied);
         self.cashier.ask(questions);
+    }
+
+    /// After a fence: it would refuse the same again unless a lane was lost.
+    async fn drop_fenced_lanes(&mut self) -> anyhow::Result<()> {
+        let held = self.desk.claims();
+        self.drop_lost_lanes().await?;
+        let stands: Vec<_> =
+            held.iter().map(|claim| format!("{} at {}", claim.lane, claim.next_offset)).collect();
+        anyhow::ensure!(
+            self.desk.lanes.len() < held.len(),
+            "partition_progress.next_offset is beyond where this processor, still its owner, has left it ({}): somebody \
+             else moved it; started again, the processor reads on from there, without the records in between",
+            stands.join(", ")
+        );
+        Ok(())
     }
 
     /// After a fence, or a look that found one lost: finds out which lanes have
