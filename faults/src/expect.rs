@@ -71,15 +71,16 @@ async fn sold_out(world: &World, stock: i64) -> Result<Option<String>> {
 pub(crate) async fn ends(world: &mut World, program: Program, words: &str) -> Option<String> {
     let begin = Instant::now();
     while begin.elapsed() < END_MAX {
-        let last = world.squad.deserters();
-        if let Some(said) = last.iter().find(|said| said.contains(words)) {
-            eprintln!("     it said: {}", said.lines().last().unwrap_or_default());
-            return None;
+        match world.squad.deserter(program) {
+            None => sleep(LOOK_INTERVAL).await,
+            Some(said) if said.contains(words) => {
+                eprintln!("     it said: {}", said.lines().last().unwrap_or_default());
+                return None;
+            }
+            Some(said) => {
+                return Some(format!("{program:?} ended without saying {words:?}: {said}"));
+            }
         }
-        if !last.is_empty() {
-            return Some(format!("{program:?} ended without saying {words:?}: {last:?}"));
-        }
-        sleep(LOOK_INTERVAL).await;
     }
     Some(format!("{program:?} did not end within {END_MAX:?}"))
 }

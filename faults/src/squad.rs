@@ -39,13 +39,15 @@ pub(crate) struct Squad {
     logs: PathBuf,
     env: Vec<(String, String)>,
     running: BTreeMap<Program, Service>,
+    /// Last words of programs that ended before somebody wanted to end them.
+    deserted: Vec<String>,
 }
 
 impl Squad {
     pub(crate) fn new(programs: Programs, logs: PathBuf, env: Vec<(String, String)>) -> Self {
         // The notifier appends, and nobody asks for what it told in another world.
         let _missing = std::fs::remove_file(told(&logs));
-        Self { programs, logs, env, running: BTreeMap::new() }
+        Self { programs, logs, env, running: BTreeMap::new(), deserted: Vec::new() }
     }
 
     /// Starts a program with settings beside the usual ones; one that runs stays
@@ -89,10 +91,23 @@ impl Squad {
 
     /// Drains a program and waits for its end; nothing when it does not run.
     pub(crate) async fn stop(&mut self, program: Program) -> Result<()> {
-        match self.running.remove(&program) {
+        match self.take(program) {
             Some(mut service) => service.stop().await,
             None => Ok(()),
         }
+    }
+
+    /// `kill -9`; nothing when it does not run.
+    pub(crate) fn kill(&mut self, program: Program) -> Result<()> {
+        self.take(program).map_or(Ok(()), |service| service.signal(Signal::KILL))
+    }
+
+    /// Takes a program that is to be ended. The end of one that has ended by itself
+    /// must not pass for the one that was wanted.
+    fn take(&mut self, program: Program) -> Option<Service> {
+        let words = self.deserter(program);
+        self.deserted.extend(words);
+        self.running.remove(&program)
     }
 
     /// Programs that do not get ready, with what they say.
@@ -107,12 +122,7 @@ impl Squad {
 
     /// Sends a signal to a program; nothing when it does not run.
     pub(crate) fn signal(&mut self, program: Program, signal: Signal) -> Result<()> {
-        let Some(service) = self.running.get(&program) else { return Ok(()) };
-        service.signal(signal)?;
-        if signal == Signal::KILL {
-            self.running.remove(&program);
-        }
-        Ok(())
+        self.running.get(&program).map_or(Ok(()), |service| service.signal(signal))
     }
 
     /// That the notifier tells nothing any more, although orders come in.
@@ -129,22 +139,18 @@ impl Squad {
         None
     }
 
-    /// Programs that ended although nobody ended them, with their last words.
+    /// The last words of programs that ended although nobody ended them, each once.
     pub(crate) fn deserters(&mut self) -> Vec<String> {
-        let ended: Vec<_> = self
-            .running
-            .iter_mut()
-            .filter_map(|(program, service)| {
-                service.check().err().map(|error| (*program, format!("{error:#}")))
-            })
-            .collect();
-        ended
-            .into_iter()
-            .map(|(program, words)| {
-                self.running.remove(&program);
-                words
-            })
-            .collect()
+        let programs: Vec<_> = self.running.keys().copied().collect();
+        let ended = programs.into_iter().filter_map(|program| self.deserter(program)).collect();
+        [std::mem::take(&mut self.deserted), ended].concat()
+    }
+
+    /// The last words of a program if it has ended by itself; it is none of ours then.
+    pub(crate) fn deserter(&mut self, program: Program) -> Option<String> {
+        let error = self.running.get_mut(&program)?.check().err()?;
+        self.running.remove(&program);
+        Some(format!("{error:#}"))
     }
 
     /// Open files of each program that runs.
@@ -204,5 +210,35 @@ fn name_of(program: Program) -> &'static str {
         Program::Ingest => "ingest",
         Program::Processor(_) => "processor",
         Program::Notifier => "notifier",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ended, and nobody has asked for its status yet.
+    fn is_zombie(pid: u32) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.contains(") Z ")
+    }
+
+    #[tokio::test]
+    async fn a_program_that_died_before_it_was_killed_is_told_once() {
+        let folder = std::env::temp_dir().join(format!("ordermill-squad-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink("/bin/false", folder.join("processor")).unwrap();
+        let programs = Programs { folder: folder.clone(), replaced: None };
+        let mut squad = Squad::new(programs, folder.join("logs"), Vec::new());
+        let dead = Program::Processor(0);
+        squad.start(dead, Vec::new()).unwrap();
+        let pid = squad.running[&dead].pid().unwrap();
+        while !is_zombie(pid) {
+            sleep(LOOK_INTERVAL).await;
+        }
+        squad.kill(dead).unwrap();
+        assert_eq!(squad.deserters(), ["processor ended (exit status: 1):\n"]);
+        assert!(squad.deserters().is_empty() && squad.running.is_empty());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

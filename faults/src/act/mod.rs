@@ -23,7 +23,7 @@ const COPIES: i64 = 500;
 /// It could not be done, which voids the scenario.
 pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
     match action {
-        Action::Kill(program) => world.squad.signal(program, Signal::KILL),
+        Action::Kill(program) => world.squad.kill(program),
         Action::Stop(program) => world.squad.stop(program).await,
         Action::Start(program) => world.start(program, &[]),
         Action::StartWith(program, settings) => world.start(program, settings),
