@@ -1,7 +1,7 @@
 //! The events in hand: read, not yet taken by the sink. Knows the progress to
 //! commit before they are told and the progress when only some are. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::notification::Notification;
 use crate::progress::Progress;
@@ -14,6 +14,8 @@ pub struct Chunk {
     pub pending: Vec<Notification>,
     /// By partition: what is read, and what of it is told out of turn.
     partitions: BTreeMap<i32, Progress>,
+    /// Those of them that went away while nobody knew what counts as told.
+    doubtful: BTreeSet<i32>,
 }
 
 impl Chunk {
@@ -42,7 +44,35 @@ impl Chunk {
     /// Lets go of a partition that is another's now.
     pub fn forget(&mut self, partition: i32) {
         self.partitions.remove(&partition);
+        self.doubtful.remove(&partition);
         self.pending.retain(|notification| notification.partition != partition);
+    }
+
+    /// Keeps what is in hand of a partition that went away: it may count as told.
+    pub fn doubt(&mut self, partition: i32) {
+        if self.partitions.contains_key(&partition) {
+            self.doubtful.insert(partition);
+        }
+    }
+
+    /// The same for all partitions.
+    pub fn doubt_all(&mut self) {
+        self.doubtful = self.partitions.keys().copied().collect();
+    }
+
+    /// The progress that partitions in doubt have if theirs was taken; none without any.
+    pub fn doubtful(&self) -> Vec<(i32, Progress)> {
+        self.ends(|partition| self.doubtful.contains(&partition))
+    }
+
+    /// Ends the doubt: what does not count as told is another's to tell, or comes
+    /// again from the log.
+    pub fn keep(&mut self, counted: &[i32]) {
+        for partition in self.doubtful.clone() {
+            if !counted.contains(&partition) {
+                self.forget(partition);
+            }
+        }
     }
 
     /// Puts back what a sink left.
@@ -56,9 +86,13 @@ impl Chunk {
         self.pending.sort_by_key(|notification| (notification.partition, notification.offset));
     }
 
-    /// The progress when every event is told.
+    /// The progress when every event is told, of partitions that nobody doubts.
     pub fn end(&self) -> Vec<(i32, Progress)> {
-        let ends = self.partitions.iter();
+        self.ends(|partition| !self.doubtful.contains(&partition))
+    }
+
+    fn ends(&self, wanted: impl Fn(i32) -> bool) -> Vec<(i32, Progress)> {
+        let ends = self.partitions.iter().filter(|(partition, _)| wanted(**partition));
         ends.map(|(partition, read)| (*partition, Progress::up_to(read.next))).collect()
     }
 

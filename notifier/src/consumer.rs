@@ -63,6 +63,8 @@ pub struct Source {
 pub struct Reader {
     consumer: Arc<BaseConsumer<Edge>>,
     source: Source,
+    /// Goes with this lane's progress and with nobody else's: it tells whose is the last.
+    mark: String,
     changes: Arc<Mutex<Vec<Change>>>,
 }
 
@@ -78,6 +80,10 @@ impl Reader {
     /// # Errors
     /// The client refuses its settings.
     pub fn join(source: Source) -> anyhow::Result<Self> {
+        Self::join_with(service::clock::mint().to_string(), source)
+    }
+
+    fn join_with(mark: String, source: Source) -> anyhow::Result<Self> {
         let changes = Arc::default();
         let mut config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
         // A lane takes some thousand records at a time and keeps what waits in the log.
@@ -92,7 +98,7 @@ impl Reader {
             config.create_with_context(edge).context("cannot make a Kafka consumer")?;
         let topic = source.topic.as_str();
         consumer.subscribe(&[topic]).with_context(|| format!("cannot subscribe to {topic}"))?;
-        Ok(Self { consumer: Arc::new(consumer), source, changes })
+        Ok(Self { consumer: Arc::new(consumer), source, mark, changes })
     }
 
     /// Joins the group anew when this client has lost Kafka: all partitions are gone
@@ -104,7 +110,8 @@ impl Reader {
         if !has_lost_kafka(self.consumer.client(), &self.source.brokers) {
             return Ok(Membership::Kept);
         }
-        let_go(std::mem::replace(self, Self::join(self.source.clone())?));
+        let anew = Self::join_with(self.mark.clone(), self.source.clone())?;
+        let_go(std::mem::replace(self, anew));
         Ok(Membership::Anew)
     }
 
@@ -143,9 +150,11 @@ impl Reader {
         for (partition, progress) in progress {
             let mut element = offsets.add_partition(&self.source.topic, *partition);
             element.set_offset(Offset::Offset(progress.next))?;
-            if !progress.told.is_empty() {
-                element.set_metadata(progress.metadata());
-            }
+            element.set_metadata(if progress.told.is_empty() {
+                self.mark.clone()
+            } else {
+                progress.metadata()
+            });
         }
         let (answer, answered) = mpsc::sync_channel(1);
         let consumer = Arc::clone(&self.consumer);
@@ -163,6 +172,28 @@ impl Reader {
             // Without a thread to spare nothing is asked: tried again like a silence.
             Err(_) => Err(silence),
         }
+    }
+
+    /// Those of the partitions whose progress is this one and was committed by this
+    /// lane: a commit without an answer took place, and nobody went on from there.
+    ///
+    /// # Errors
+    /// The broker is away.
+    pub fn took(&self, progress: &[(i32, Progress)]) -> KafkaResult<Vec<i32>> {
+        let mut asked = TopicPartitionList::with_capacity(progress.len());
+        for (partition, _) in progress {
+            asked.add_partition(&self.source.topic, *partition);
+        }
+        let committed = self.consumer.committed_offsets(asked, REQUEST_TIMEOUT)?;
+        let mut taken = Vec::new();
+        for (element, (partition, progress)) in committed.elements().iter().zip(progress) {
+            element.error()?;
+            let next = Offset::Offset(progress.next);
+            if element.offset() == next && element.metadata() == self.mark {
+                taken.push(*partition);
+            }
+        }
+        Ok(taken)
     }
 
     /// Stops fetching all partitions; polling goes on and keeps the membership.

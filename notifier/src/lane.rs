@@ -5,19 +5,22 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use rdkafka::error::KafkaResult;
 use service::backoff::Backoff;
 use service::health::Health;
 use service::kafka::Silence;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::consumer::{Change, Membership, Reader, Source};
+use crate::consumer::{Membership, Reader, Source};
 use crate::metrics::LaneMetrics;
 use crate::sink::Sink;
 
+mod committed;
 mod read;
 
+use self::committed::Committed;
 use self::read::{Partition, apply, is_loss, read};
 
 /// The longest that an event waits for company; also how often an idle lane
@@ -43,17 +46,6 @@ pub struct Lane {
     backoff: Backoff,
     reading: Reading,
     committed: Committed,
-}
-
-/// What the committed progress says of the chunk in hand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Committed {
-    /// No more than was told.
-    Told,
-    /// All of it: the group counts as told what is not. To be taken back.
-    All,
-    /// All of it, and its partitions may be another's: nobody but this lane tells it.
-    Owed,
 }
 
 /// Whether the lane fetches records.
@@ -93,7 +85,8 @@ impl Lane {
 
     /// Tells until `stop`. Whenever the lane polls, the committed progress is
     /// exactly what was told, so it may lose a partition or end there; where it could
-    /// not be taken back, the lane keeps what it owes and tells it.
+    /// not be taken back, the lane keeps what it owes and tells it, and where nobody
+    /// knows it asks.
     ///
     /// # Errors
     /// The Kafka client or the sink failed for good.
@@ -114,16 +107,20 @@ impl Lane {
                 self.turn(stop)?;
             }
         }
-        if self.committed == Committed::All {
-            self.take_back(None)?;
-        }
-        let events = self.chunk.pending.len();
-        ensure!(
-            self.committed == Committed::Told,
-            "{events} events count as told and are not; this sink will not get them"
-        );
+        self.leave(stop)?;
         tracing::info!(sink = self.name, "lane stopped");
         Ok(())
+    }
+
+    /// Leaves nothing that counts as told and is not.
+    fn leave(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        match self.committed {
+            Committed::All => self.take_back(None)?,
+            // Learns what counts as told; what does, it tells or takes back.
+            Committed::Unanswered => self.turn(stop)?,
+            Committed::Told | Committed::Owed => {}
+        }
+        self.committed.end(self.chunk.pending.len())
     }
 
     /// Whether a broker answers and has the topic, when it was away or nothing has
@@ -153,23 +150,23 @@ impl Lane {
             "Kafka answers others and not our consumer: joined the group anew"
         );
         self.partitions.clear();
-        if self.committed != Committed::Told {
-            self.committed = Committed::Owed;
-            return;
+        self.committed = self.committed.leave_group(&mut self.chunk);
+        if self.committed == Committed::Told {
+            self.reading = Reading::On;
+            self.metrics.up.set(1.0);
         }
-        self.chunk = Chunk::default();
-        self.reading = Reading::On;
-        self.metrics.up.set(1.0);
     }
 
     /// Commits the chunk, tells it, and takes the progress back where it was
     /// not taken.
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        if self.committed == Committed::Told {
-            if let Err(error) = self.reader.commit(&self.chunk.end()) {
+        if matches!(self.committed, Committed::Told | Committed::Unanswered) {
+            self.committed = Committed::Unanswered;
+            if let Err(error) = self.count_as_told() {
                 self.health.fail(&self.progress, error.to_string());
                 return self.hold(&format!("cannot commit progress: {error}"));
             }
+            self.committed = Committed::all_of(&self.chunk);
             self.health.pass(&self.progress);
         }
         let chunk = std::mem::take(&mut self.chunk.pending);
@@ -185,6 +182,24 @@ impl Lane {
             }
         }
         self.finish()
+    }
+
+    /// Has the group count the chunk as told; of partitions that may be another's by
+    /// now, only what counts already stays in hand.
+    fn count_as_told(&mut self) -> KafkaResult<()> {
+        let doubtful = self.chunk.doubtful();
+        if !doubtful.is_empty() {
+            let counted = self.reader.took(&doubtful)?;
+            tracing::warn!(
+                sink = self.name,
+                doubtful = doubtful.len(),
+                counted = counted.len(),
+                "partitions left before a commit was answered; telling those that it reached"
+            );
+            self.chunk.keep(&counted);
+        }
+        let end = self.chunk.end();
+        if end.is_empty() { Ok(()) } else { self.reader.commit(&end) }
     }
 
     /// Nothing is in hand, and nothing owed.
@@ -282,17 +297,7 @@ impl Lane {
         // A rebalance comes without a record; should one come along, it is from
         // after the rebalance, and its partition must be known first.
         for change in changes {
-            match (&change, self.committed) {
-                (Change::Revoked(partition), Committed::Told) => chunk.forget(*partition),
-                (Change::Revoked(_), _) => self.committed = Committed::Owed,
-                // What could be taken back after all comes again from the log.
-                (Change::Assigned(partition, inherited), Committed::Owed) => {
-                    chunk.pending.retain(|event| {
-                        event.partition != *partition || inherited.covers(event.offset)
-                    });
-                }
-                _ => {}
-            }
+            self.committed = self.committed.follow(&change, chunk);
             apply(change, partitions, self.window)?;
         }
         read(polled, partitions, chunk, metrics)?;

@@ -27,9 +27,13 @@
 //! "your order is paid" than get it again and again from a crash loop; the
 //! truth is in `GET /orders/{id}`. An orderly stop, or handing a partition to
 //! another instance, loses nothing: the progress of what the sink has not taken
-//! is moved back. Two limits, stated: a copy that comes more than a window
-//! behind its first occurrence is told again; and a webhook that took an event
-//! but did not answer in time gets it again, with the same `Idempotency-Key`.
+//! is moved back. A commit whose answer is lost is asked again; when its partitions
+//! left meanwhile, the progress is read back, and the mark that this lane's commits
+//! carry says whether it took place. Three limits, stated: a copy that comes more
+//! than a window behind its first occurrence is told again; a webhook that took an
+//! event but did not answer in time gets it again, with the same `Idempotency-Key`;
+//! and what such a commit reached is not told when another instance took the
+//! partition over and has gone on from there: nobody can say any more who told it.
 
 pub mod chunk;
 pub mod config;
