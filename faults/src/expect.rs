@@ -17,7 +17,7 @@ const END_MAX: Duration = Duration::from_secs(60);
 /// Something that a scenario is to show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Expect {
-    /// This metric of a program is not zero.
+    /// This metric of a program has risen since it was frozen.
     Counted(Program, &'static str),
     /// No partition of `orders` made no progress for so many milliseconds.
     Standstill(u64),
@@ -43,8 +43,8 @@ pub(crate) async fn check(
 ) -> Result<Option<String>> {
     Ok(match expect {
         Expect::Counted(program, name) => {
-            let value = world.squad.metric(program, name).await?;
-            (value == 0.0).then(|| format!("{name} of {program:?} is 0"))
+            let risen = world.squad.risen(program, name).await?;
+            (risen <= 0.0).then(|| format!("{name} of {program:?} has not risen since its freeze"))
         }
         Expect::Standstill(max) => {
             let ms = standstill.as_millis();

@@ -41,13 +41,16 @@ pub(crate) struct Squad {
     running: BTreeMap<Program, Service>,
     /// Last words of programs that ended before somebody wanted to end them.
     deserted: Vec<String>,
+    /// Metrics of programs as they were frozen.
+    frozen: BTreeMap<Program, String>,
 }
 
 impl Squad {
     pub(crate) fn new(programs: Programs, logs: PathBuf, env: Vec<(String, String)>) -> Self {
         // The notifier appends, and nobody asks for what it told in another world.
         let _missing = std::fs::remove_file(told(&logs));
-        Self { programs, logs, env, running: BTreeMap::new(), deserted: Vec::new() }
+        let (running, frozen) = (BTreeMap::new(), BTreeMap::new());
+        Self { programs, logs, env, running, deserted: Vec::new(), frozen }
     }
 
     /// Starts a program with settings beside the usual ones; one that runs stays
@@ -120,9 +123,16 @@ impl Squad {
         unready
     }
 
-    /// Sends a signal to a program; nothing when it does not run.
-    pub(crate) fn signal(&mut self, program: Program, signal: Signal) -> Result<()> {
-        self.running.get(&program).map_or(Ok(()), |service| service.signal(signal))
+    /// SIGSTOP, and what it has counted until then; nothing when it does not run.
+    pub(crate) async fn freeze(&mut self, program: Program) -> Result<()> {
+        let Some(service) = self.running.get(&program) else { return Ok(()) };
+        self.frozen.insert(program, service.metrics().await?);
+        service.signal(Signal::STOP)
+    }
+
+    /// SIGCONT; nothing when it does not run.
+    pub(crate) fn thaw(&self, program: Program) -> Result<()> {
+        self.running.get(&program).map_or(Ok(()), |service| service.signal(Signal::CONT))
     }
 
     /// That the notifier tells nothing any more, although orders come in.
@@ -170,15 +180,16 @@ impl Squad {
         self.running.iter().filter_map(of).collect()
     }
 
-    /// The sum of a metric over its labels.
+    /// How much a metric has risen since the program was frozen.
     ///
     /// # Errors
-    /// The program does not run or shows no metrics.
-    pub(crate) async fn metric(&self, program: Program, name: &str) -> Result<f64> {
+    /// The program was not frozen, does not run, or shows no metrics.
+    pub(crate) async fn risen(&self, program: Program, name: &str) -> Result<f64> {
+        let before = self.frozen.get(&program);
+        let before = before.with_context(|| format!("{program:?} was not frozen"))?;
         let service =
             self.running.get(&program).with_context(|| format!("{program:?} does not run"))?;
-        // One that was never counted is not on the page.
-        Ok(stack::service::metric(&service.metrics().await?, name).unwrap_or_default())
+        Ok(rise(name, before, &service.metrics().await?))
     }
 
     /// The environment that all programs share.
@@ -193,6 +204,13 @@ impl Squad {
         }
         outcome
     }
+}
+
+/// How much a metric, summed over its labels, has risen from one page to the next.
+fn rise(name: &str, before: &str, now: &str) -> f64 {
+    // One that was never counted is not on the page.
+    let value = |page| stack::service::metric(page, name).unwrap_or_default();
+    value(now) - value(before)
 }
 
 /// The folder of what a program says.
@@ -216,6 +234,14 @@ fn name_of(program: Program) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_counted_before_is_no_rise() {
+        let (three, none) = ("fenced_total{worker=\"0\"} 3\n", "up 1\n");
+        assert_eq!(rise("fenced_total", three, three), 0.0);
+        assert_eq!(rise("fenced_total", none, three), 3.0);
+        assert_eq!(rise("fenced_total", none, none), 0.0);
+    }
 
     /// Ended, and nobody has asked for its status yet.
     fn is_zombie(pid: u32) -> bool {

@@ -6,7 +6,6 @@ mod standby;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use rustix::process::Signal;
 use stack::Server;
 use tokio::time::sleep;
 
@@ -27,8 +26,8 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::Stop(program) => world.squad.stop(program).await,
         Action::Start(program) => world.start(program, &[]),
         Action::StartWith(program, settings) => world.start(program, settings),
-        Action::Freeze(program) => world.squad.signal(program, Signal::STOP),
-        Action::Thaw(program) => world.squad.signal(program, Signal::CONT),
+        Action::Freeze(program) => world.squad.freeze(program).await,
+        Action::Thaw(program) => world.squad.thaw(program),
         Action::Broker(signal) => world.stack.signal(Server::Kafka, signal),
         Action::StartBroker => world.stack.start(Server::Kafka),
         Action::Postgres(signal) => world.stack.signal(Server::Postgres, signal),

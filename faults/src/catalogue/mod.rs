@@ -23,3 +23,20 @@ const fn scenario(
 ) -> Scenario {
     Scenario { name, what, target, steps, expect: &[], needs: Needs::Nothing }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expect::Expect;
+
+    #[test]
+    fn a_program_that_must_have_counted_is_frozen_before() {
+        for Scenario { name, steps, expect, .. } in catalogue() {
+            for expect in expect {
+                let Expect::Counted(program, _) = expect else { continue };
+                let freeze = Action::Freeze(*program);
+                assert!(steps.iter().any(|(_, action)| *action == freeze), "{name}");
+            }
+        }
+    }
+}
