@@ -125,7 +125,7 @@ impl Plain {
 struct Tables {
     orders: HashMap<OrderId, OrderState>,
     stock: HashMap<Sku, [i64; 4]>,
-    paid: i64,
+    paid: i128,
 }
 
 impl Tables {
@@ -164,7 +164,7 @@ impl Tables {
             .iter()
             .filter(|row| row.0.name() == "revenue_total")
             .map(|row| row.2)
-            .sum::<i64>();
+            .sum::<i128>();
     }
 }
 
@@ -246,9 +246,9 @@ proptest! {
             prop_assert_eq!(received, plain.received[n]);
             prop_assert_eq!(available + reserved + sold, received);
         }
-        let paid: i64 = tables.orders.values()
+        let paid: i128 = tables.orders.values()
             .filter(|state| matches!(state.status, OrderStatus::Paid | OrderStatus::Shipped))
-            .map(|state| state.total.minor)
+            .map(|state| i128::from(state.total.minor))
             .sum();
         prop_assert_eq!(tables.paid, paid);
     }

@@ -68,7 +68,7 @@ impl Metric {
 /// not meet the same row twice (SQLSTATE 21000).
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Rollup {
-    deltas: HashMap<Metric, i64, FixedState>,
+    deltas: HashMap<Metric, i128, FixedState>,
 }
 
 impl Rollup {
@@ -92,13 +92,13 @@ impl Rollup {
 
     /// An order's money counts as revenue (`1`) or no longer (`-1`).
     pub fn sold(&mut self, order: &OrderState, sign: i64) {
-        let (currency, money) = (order.total.currency, sign * order.total.minor);
+        let (currency, money) = (order.total.currency, i128::from(sign * order.total.minor));
         self.add(Metric::RevenueTotal(currency), money);
         self.add(Metric::RevenuePerMinute(currency, minute(order)), money);
     }
 
     /// Rows that change, sorted by key: metric, dimension, delta.
-    pub fn rows(&self) -> Vec<(Metric, CompactString, i64)> {
+    pub fn rows(&self) -> Vec<(Metric, CompactString, i128)> {
         let changed = self.deltas.iter().filter(|(_, delta)| **delta != 0);
         let mut rows: Vec<_> =
             changed.map(|(metric, delta)| (*metric, metric.dimension(), *delta)).collect();
@@ -106,7 +106,7 @@ impl Rollup {
         rows
     }
 
-    fn add(&mut self, metric: Metric, delta: i64) {
+    fn add(&mut self, metric: Metric, delta: i128) {
         *self.deltas.entry(metric).or_default() += delta;
     }
 }

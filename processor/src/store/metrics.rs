@@ -20,14 +20,14 @@ pub(super) async fn add(
     sqlx::query(
         "insert into sales_metric_shards as m (metric_name, dimension, shard, value, digits) \
          select metric_name, dimension, $5, value, digits \
-         from unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[]) \
+         from unnest($1::text[], $2::text[], $3::text[]::numeric[], $4::smallint[]) \
               as u(metric_name, dimension, value, digits) \
          on conflict (metric_name, dimension, shard) \
          do update set value = m.value + excluded.value, updated_at = now()",
     )
     .bind(columns::of(rows.clone(), |(metric, ..)| metric.name()))
     .bind(columns::of(rows.clone(), |(_, dimension, _)| dimension.as_str()))
-    .bind(columns::of(rows.clone(), |(.., delta)| *delta))
+    .bind(columns::of(rows.clone(), |(.., delta)| delta.to_string()))
     .bind(columns::of(rows, |(metric, ..)| metric.digits()))
     .bind(shard)
     .execute(connection)

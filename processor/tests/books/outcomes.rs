@@ -88,6 +88,24 @@ async fn a_cancelled_order_gives_stock_and_money_back_before_and_after_payment()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dear_orders_add_up_to_more_than_a_bigint() {
+    let mut world = World::new("dear").await;
+    // As after nine thousand orders like the next one.
+    let before = "insert into sales_metric_shards (metric_name, dimension, shard, value, digits) \
+         select 'revenue_total', 'EUR', shard, 9223372036854775807, 2 from generate_series(0, 3) shard";
+    sqlx::query(before).execute(&mut world.books).await.unwrap();
+    let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.stock("p-1", 10).await;
+    let dear = OrderId::mint();
+    world.order(dear, &body("p-1", 1, "9999999999999.99")).await;
+    world.until_status(dear, "PAID").await;
+    let revenue = "select value::text from sales_metrics where metric_name = 'revenue_total'";
+    // 4 x 92,233,720,368,547,758.07 and what the order brought.
+    world.until(revenue, "368944881474191032.27").await;
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_illegal_step_changes_nothing_and_is_recorded_with_its_reason() {
     let mut world = World::new("illegal").await;
     let processor = Running::start(&world.bed, &["--payment-success", "0"]).await;

@@ -50,7 +50,7 @@ pub(crate) struct Tables {
     pub(crate) refused: BTreeMap<Place, (Uuid, &'static str)>,
     /// Whether the copy is acknowledged.
     pub(crate) dead: BTreeMap<Place, bool>,
-    pub(crate) metrics: BTreeMap<(&'static str, String, i32), i64>,
+    pub(crate) metrics: BTreeMap<(&'static str, String, i32), i128>,
 }
 
 /// One change, in the order in which the transaction makes them.
@@ -61,7 +61,7 @@ pub(crate) enum Write {
     Order(OrderId, OrderRow),
     Step(OrderId, OrderStatus, OrderStatus, Option<String>, Option<String>),
     Payment(OrderId, PaymentRow),
-    Metric(&'static str, String, i32, i64),
+    Metric(&'static str, String, i32, i128),
     Refused(Place, Uuid, &'static str),
     Dead(Place),
     Published(Place),

@@ -76,9 +76,9 @@ fn stock(world: &World<'_>, plain: &Plain) -> Result<(), String> {
 }
 
 fn metrics(world: &World<'_>, plain: &Plain) -> Result<(), String> {
-    let mut expected: BTreeMap<(&str, String), i64> = BTreeMap::new();
-    let mut add = |name, dimension: &str, value| {
-        *expected.entry((name, dimension.to_owned())).or_default() += value;
+    let mut expected: BTreeMap<(&str, String), i128> = BTreeMap::new();
+    let mut add = |name, dimension: &str, value: i64| {
+        *expected.entry((name, dimension.to_owned())).or_default() += i128::from(value);
     };
     for order in plain.orders.values() {
         add("orders_total", "", 1);
@@ -88,7 +88,7 @@ fn metrics(world: &World<'_>, plain: &Plain) -> Result<(), String> {
             order.pieces.iter().for_each(|(sku, n)| add("top_products", sku.as_str(), *n));
         }
     }
-    let mut found: BTreeMap<(&str, String), i64> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, String), i128> = BTreeMap::new();
     for ((name, dimension, _), value) in &world.ledger.tables.metrics {
         if ["orders_total", "orders_by_status", "revenue_total"].contains(name) {
             *found.entry((name, dimension.clone())).or_default() += value;
@@ -96,7 +96,9 @@ fn metrics(world: &World<'_>, plain: &Plain) -> Result<(), String> {
     }
     // As the view has it.
     let sold = world.ledger.tables.stock.iter();
-    found.extend(sold.map(|(sku, shelf)| (("top_products", sku.to_string()), shelf.sold)));
+    found.extend(
+        sold.map(|(sku, shelf)| (("top_products", sku.to_string()), i128::from(shelf.sold))),
+    );
     found.retain(|_, value| *value != 0);
     same("metrics", &found, &expected)
 }

@@ -152,7 +152,7 @@ const METRICS: &str =
     "select concat_ws('/', metric_name, dimension, shard, value) from sales_metric_shards";
 
 fn metrics(tables: &Tables) -> Vec<String> {
-    let row = |((name, dimension, shard), value): (&(&str, String, i32), &i64)| {
+    let row = |((name, dimension, shard), value): (&(&str, String, i32), &i128)| {
         format!("{name}/{dimension}/{shard}/{value}")
     };
     tables.metrics.iter().map(row).collect()
