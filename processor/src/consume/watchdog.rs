@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How long a lane may stand still before a person is told, again and again.
 const TELL_AFTER: Duration = Duration::from_secs(30);
-/// How long it may get no records before its process ends.
-const END_AFTER: Duration = Duration::from_secs(60);
+/// How long it may get no records after the log was first seen to have some.
+const END_AFTER: Duration = Duration::from_secs(30);
 
 /// What a lane's standing calls for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,18 +29,20 @@ pub(super) struct Watchdog {
     committed: i64,
     moved_at: Instant,
     told_at: Instant,
+    /// The offset of a record that was there and had not come, and since when.
+    overdue: Option<(i64, Instant)>,
 }
 
 impl Watchdog {
     pub(super) fn new(now: Instant) -> Self {
-        Self { committed: 0, moved_at: now, told_at: now }
+        Self { committed: 0, moved_at: now, told_at: now, overdue: None }
     }
 
     /// Takes note of the first offset that is not committed and the next one to
     /// read; says at most twice a minute that something is wrong.
     pub(super) fn look(&mut self, committed: i64, next: i64, now: Instant) -> Standing {
         if committed != self.committed {
-            *self = Self { committed, moved_at: now, told_at: now };
+            *self = Self { committed, ..Self::new(now) };
         }
         if now.duration_since(self.told_at) < TELL_AFTER {
             return Standing::Fine;
@@ -50,9 +52,14 @@ impl Watchdog {
         if next > committed { Standing::Working(still) } else { Standing::Waiting(still) }
     }
 
-    /// Whether a lane that waits for records which are there is beyond help.
-    pub(super) fn must_end(still: Duration, end: i64, next: i64) -> bool {
-        still >= END_AFTER && end > next
+    /// Whether a lane that waits for `next`, in a log that ends before `end`, is beyond
+    /// help. A record may be there and on its way: one that was overdue at an earlier
+    /// look and has not come since will not come.
+    pub(super) fn must_end(&mut self, next: i64, end: i64, now: Instant) -> bool {
+        let overdue = self.overdue.filter(|(offset, _)| *offset == next);
+        let (_, since) = overdue.unwrap_or((next, now));
+        self.overdue = (end > next).then_some((next, since));
+        self.overdue.is_some() && now.duration_since(since) >= END_AFTER
     }
 }
 
@@ -83,10 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_lane_whose_log_has_records_must_end() {
-        let still = Duration::from_secs(60);
-        assert!(Watchdog::must_end(still, 7, 6));
-        assert!(!Watchdog::must_end(still, 6, 6));
-        assert!(!Watchdog::must_end(Duration::from_secs(59), 7, 6));
+    fn only_a_record_that_does_not_come_between_two_looks_ends_a_lane() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut dog = Watchdog::new(begin);
+        assert!(!dog.must_end(6, 7, at(3600)), "it was written a moment ago");
+        assert!(!dog.must_end(6, 7, at(3629)));
+        assert!(dog.must_end(6, 7, at(3630)));
+        let mut dog = Watchdog::new(begin);
+        assert!(!dog.must_end(6, 7, at(0)) && !dog.must_end(7, 8, at(40)), "another record");
+        assert!(!dog.must_end(7, 7, at(60)) && !dog.must_end(7, 8, at(80)), "it had come");
     }
 }

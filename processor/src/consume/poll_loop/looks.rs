@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
 use crate::consume::probe::{Found, Log, compare, look};
-use crate::consume::watchdog::{Standing, Watchdog};
+use crate::consume::watchdog::Standing;
 
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -161,7 +161,7 @@ impl PollLoop {
                     let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
                     let Ok((_, end)) = ends else { continue };
                     ensure!(
-                        !Watchdog::must_end(still, end, next)
+                        !feed.watchdog.must_end(next, end, now)
                             || look(&self.config.brokers, topic, lane.partition, next)
                                 == Found::Nothing,
                         "{lane} got no record for {still:?} though the log has more, up to {end}; start again to join the group anew"
