@@ -23,12 +23,14 @@ use crate::consume::{Claims, PollConfig, PollLoop};
 use crate::metrics::describe;
 use crate::payment::{Breaker, Cashier};
 use crate::publish::{self, Producer};
+use crate::retention;
 use crate::store::Database;
 use crate::work::{Worker, WorkerParts, queue};
 
 /// How long leaving may take beyond the drain deadline before the process is
 /// ended where it stands.
 const LEAVE_GRACE: Duration = Duration::from_secs(10);
+const PANICKED: &str = "a worker, the watch or retention panicked";
 
 /// Runs until `stop`, drains, and returns.
 ///
@@ -71,6 +73,7 @@ pub async fn run(
     }
 
     tasks.spawn(publish::watch(producer, admin.health.clone(), quit.clone()));
+    tasks.spawn(retention::run(args.database.database_url.clone(), args.retention, quit.clone()));
 
     let owner = format!("{}:{}", hostname(), std::process::id());
     let config = PollConfig {
@@ -83,18 +86,10 @@ pub async fn run(
     let poll_loop = PollLoop::new(config, database, claims, queues)?;
     let (poll_stop, poll_drained) = (quit.clone(), drained.clone());
     let polling = on_thread("poll".into(), move || poll_loop.run(&poll_stop, &poll_drained));
-    let retention =
-        crate::retention::run(args.database.database_url.clone(), args.retention, quit.clone());
     let admin_stop = CancellationToken::new();
     let admin_port = tokio::spawn(admin::serve(admin_listener, admin.clone(), admin_stop.clone()));
 
-    let parts = Parts {
-        tasks,
-        polling: tokio::spawn(polling),
-        retention: tokio::spawn(retention),
-        quit,
-        drained,
-    };
+    let parts = Parts { tasks, polling: tokio::spawn(polling), quit, drained };
     let outcome = parts.until_stopped(&stop, &admin.health, args.drain_deadline).await;
     admin_stop.cancel();
     admin_port.await.context("the admin port panicked")?;
@@ -103,10 +98,9 @@ pub async fn run(
 
 /// What runs, and how it is told to end.
 struct Parts {
-    /// The workers, and the watch over their producer.
+    /// The workers, the watch over their producer, and retention.
     tasks: JoinSet<anyhow::Result<()>>,
     polling: JoinHandle<anyhow::Result<()>>,
-    retention: JoinHandle<anyhow::Result<()>>,
     /// Ends polling and begins the workers' drain.
     quit: CancellationToken,
     /// Lets the poll loop leave the group.
@@ -124,7 +118,7 @@ impl Parts {
         let mut polls = true;
         let first = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            Some(ended) = self.tasks.join_next() => ended.context("a worker or the watch panicked").flatten(),
+            Some(ended) = self.tasks.join_next() => ended.context(PANICKED).flatten(),
             ended = &mut self.polling => {
                 polls = false;
                 ended.context("the poll loop panicked").flatten()
@@ -135,14 +129,14 @@ impl Parts {
         let rest = tokio::time::timeout(drain_deadline + LEAVE_GRACE, async {
             let mut outcome = first;
             while let Some(ended) = self.tasks.join_next().await {
-                outcome = outcome.and(ended.context("a worker or the watch panicked").flatten());
+                outcome = outcome.and(ended.context(PANICKED).flatten());
             }
             self.drained.cancel();
             if polls {
                 outcome =
                     outcome.and(self.polling.await.context("the poll loop panicked").flatten());
             }
-            outcome.and(self.retention.await.context("retention panicked").flatten())
+            outcome
         });
         rest.await.context("the drain did not end in time").flatten()
     }

@@ -19,7 +19,10 @@ use metrics::Counter;
 use service::backoff::Backoff;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use crate::store::answered;
 
 /// Held by the process that deletes, as long as its connection lives.
 const LOCK: i64 = 0x6f72_6465_726d_696c;
@@ -27,6 +30,8 @@ const LOCK: i64 = 0x6f72_6465_726d_696c;
 const PAGES: i64 = 256;
 /// A rest is this many times as long as the work before it.
 const REST: u32 = 9;
+/// How long connecting or a statement may take; the server ends a statement after 30 s.
+const ANSWER: Duration = Duration::from_secs(60);
 /// When to look again whether the lock is free.
 const STANDBY: Duration = Duration::from_secs(60);
 
@@ -90,42 +95,42 @@ pub async fn run(
         ("jit", "off"),
     ]);
     let mut backoff = Backoff::new(Duration::from_secs(1), STANDBY);
-    while !stop.is_cancelled() {
-        let wait = match lead(&options, horizon, &stop).await {
-            Ok(()) => {
-                backoff.reset();
-                STANDBY
-            }
-            Err(error) => {
-                tracing::warn!(%error, "retention interrupted, will go on");
-                backoff.next_delay()
-            }
-        };
-        rest(wait, &stop).await;
-    }
+    // A stop waits for no answer; the lock goes with the connection.
+    stop.run_until_cancelled(async {
+        loop {
+            let wait = match lead(&options, horizon).await {
+                Ok(()) => {
+                    backoff.reset();
+                    STANDBY
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "retention interrupted, will go on");
+                    backoff.next_delay()
+                }
+            };
+            sleep(wait).await;
+        }
+    })
+    .await;
     Ok(())
 }
 
 /// Makes passes for as long as this process holds the lock. Comes back at once
 /// when another one holds it.
-async fn lead(
-    options: &PgConnectOptions,
-    horizon: Duration,
-    stop: &CancellationToken,
-) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect_with(options).await?;
-    let ours: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(&mut connection)
-        .await?;
-    while ours && !stop.is_cancelled() {
+async fn lead(options: &PgConnectOptions, horizon: Duration) -> Result<(), sqlx::Error> {
+    let mut connection = answered(ANSWER, PgConnection::connect_with(options)).await?;
+    let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(LOCK);
+    let ours: bool = answered(ANSWER, lock.fetch_one(&mut connection)).await?;
+    if !ours {
+        return answered(ANSWER, connection.close()).await;
+    }
+    loop {
         let started = Instant::now();
         for table in &TABLES {
-            pass(&mut connection, table, horizon, stop).await?;
+            pass(&mut connection, table, horizon).await?;
         }
-        rest((horizon / 10).saturating_sub(started.elapsed()), stop).await;
+        sleep((horizon / 10).saturating_sub(started.elapsed())).await;
     }
-    connection.close().await
 }
 
 /// Walks one table once.
@@ -133,33 +138,21 @@ async fn pass(
     connection: &mut PgConnection,
     table: &Table,
     horizon: Duration,
-    stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
     let deleted: Counter = metrics::counter!("retention_deleted_rows_total", "table" => table.name);
-    let pages: i64 = sqlx::query_scalar(table.size).fetch_one(&mut *connection).await?;
+    let size = sqlx::query_scalar(table.size).fetch_one(&mut *connection);
+    let pages: i64 = answered(ANSWER, size).await?;
     for first in (0..pages).step_by(PAGES as usize) {
-        if stop.is_cancelled() {
-            break;
-        }
         let started = Instant::now();
-        let rows = sqlx::query(table.delete)
+        let delete = sqlx::query(table.delete)
             .bind(first)
             .bind(first + PAGES)
             .bind(horizon.as_secs_f64())
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
-        deleted.increment(rows);
-        rest(started.elapsed() * REST, stop).await;
+            .execute(&mut *connection);
+        deleted.increment(answered(ANSWER, delete).await?.rows_affected());
+        sleep(started.elapsed() * REST).await;
     }
     Ok(())
-}
-
-async fn rest(duration: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(duration) => {}
-        () = stop.cancelled() => {}
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use testkit::{Bed, wait_until_named};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -213,4 +214,18 @@ async fn one_process_forgets_and_another_takes_over() {
     third.stop().await;
     wait_until_named("a free lock", DEADLINE, async || number(&mut connection, locks).await == 0)
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_says_nothing_is_asked_again_and_no_stop_waits_for_it() {
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://nobody@{}/orders", mute.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let run = processor::retention::run(url, Duration::from_secs(60), stop.clone());
+    let retention = tokio::spawn(run);
+    let hour = Duration::from_secs(3_600);
+    let _first = tokio::time::timeout(hour, mute.accept()).await.unwrap().unwrap();
+    let _second = tokio::time::timeout(hour, mute.accept()).await.expect("no deadline").unwrap();
+    stop.cancel();
+    tokio::time::timeout(hour, retention).await.expect("a stop waits").unwrap().unwrap();
 }
