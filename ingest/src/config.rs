@@ -64,7 +64,8 @@ pub struct Config {
     /// How long a client may take to send a body
     #[arg(long, env = "INGEST_BODY_TIMEOUT", default_value = "5s", value_parser = duration)]
     pub body_timeout: Duration,
-    /// How long a client may be silent between requests or take to send a head
+    /// How long a client may be silent between requests, or take to send a head or to read an
+    /// answer
     #[arg(long, env = "INGEST_IDLE_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub idle_timeout: Duration,
     /// How long to answer while not ready before closing the listener, for load balancers

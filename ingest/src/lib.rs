@@ -42,6 +42,7 @@ pub mod reply;
 pub mod requests;
 pub mod routes;
 pub mod server;
+pub mod socket;
 pub mod worker;
 
 pub use config::Config;

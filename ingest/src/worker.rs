@@ -25,10 +25,12 @@ use crate::problem::{Kind, Problem};
 use crate::publisher::{Acks, Event, Outcome, Position, Publisher, Refusal, Unconfirmed};
 use crate::reads::Reads;
 use crate::routes;
+use crate::socket::Socket;
 
 /// Heads are small; larger ones get 431. Also what one idle connection may keep.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
-/// How long the kernel holds an answer that the client does not read.
+/// How long the kernel holds an answer that the client does not read, once it has all
+/// of it.
 const UNREAD_MILLIS_MAX: u32 = 30_000;
 
 /// How long a connection may wait for its last request when the process stops: its
@@ -40,7 +42,7 @@ const LAST_REQUEST: Duration = Duration::from_millis(700);
 pub struct Limits {
     /// For a body.
     pub body_timeout: Duration,
-    /// For silence before and between requests, and for a head.
+    /// For silence before and between requests, for a head, and for reading an answer.
     pub idle_timeout: Duration,
     /// For what is under way when the process stops.
     pub drain_timeout: Duration,
@@ -202,7 +204,7 @@ async fn serve_connection(serving: &Serving, stream: std::net::TcpStream) -> any
     // Small answers must not wait for the client's delayed acknowledgement.
     stream.set_nodelay(true)?;
     set_tcp_user_timeout(&stream, UNREAD_MILLIS_MAX)?;
-    let stream = TokioIo::new(TcpStream::from_std(stream)?);
+    let stream = Socket::new(TcpStream::from_std(stream)?, worker.limits.idle_timeout);
     let service = service_fn(move |request| async move {
         let mut reply = routes::answer(worker, request).await;
         if draining.is_cancelled() {
@@ -217,7 +219,7 @@ async fn serve_connection(serving: &Serving, stream: std::net::TcpStream) -> any
         .max_buf_size(BUFFER_BYTES_MAX)
         // Answers are small: one copy costs less than a gathered write.
         .writev(false)
-        .serve_connection(stream, service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     tokio::select! {
         biased;

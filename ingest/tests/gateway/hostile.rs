@@ -336,3 +336,16 @@ async fn silent_connections_are_bounded_and_give_way() {
     assert!(grown < 32 * 1024, "grew by {grown} KiB");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn who_asks_and_never_reads_gives_way() {
+    let mock = mock();
+    let args = ["--connections-max", "1", "--idle-timeout", "1s"];
+    let gateway = Gateway::on_mock(&mock, &args).await;
+    let mut greedy = Connection::open(gateway.http).await;
+    // More than the buffers of both kernels hold, questions and answers together.
+    let questions = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000_000);
+    assert!(!greedy.send(questions.as_bytes()).await, "all were answered");
+    assert_eq!(request(gateway.http, "GET", "/", "").await.status, 404, "its place is free");
+    gateway.stop().await;
+}
