@@ -13,6 +13,11 @@ use crate::reply::{self, Reply};
 
 const PAGE_DEFAULT: u16 = 50;
 const PAGE_MAX: u16 = 200;
+/// A page ends early before the order that would make it larger than this: it lies in
+/// memory until its reader has taken it.
+const PAGE_BYTES: usize = 256 * 1024;
+/// An order's document without its lines, reason and shipment, rounded up.
+const DOCUMENT_BYTES: usize = 512;
 
 /// An order as JSON shows it.
 #[derive(Serialize, Debug)]
@@ -72,6 +77,14 @@ struct Row {
     payment_status: Option<String>,
     payment_minor: Option<i64>,
     payment_reason: Option<String>,
+}
+
+impl Row {
+    /// The length of its document, rounded up: names are longer in the table's lines.
+    fn document_bytes(&self) -> usize {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        DOCUMENT_BYTES + self.lines.len() + length(&self.reason) + length(&self.shipment)
+    }
 }
 
 /// A line as the table holds it.
@@ -174,21 +187,30 @@ pub async fn page(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error>
     let statement = AssertSqlSafe(format!(
         "{SELECT} where o.customer_id = $1 and o.order_id < $2 order by o.order_id desc limit $3"
     ));
-    let rows: Vec<Row> = sqlx::query_as(statement)
+    let mut rows: Vec<Row> = sqlx::query_as(statement)
         .bind(query.customer.as_str())
         .bind(query.after.map_or(Uuid::max(), |after| after.0))
         // One more than asked for tells whether there is a next page.
         .bind(i64::from(query.limit) + 1)
         .fetch_all(pool)
         .await?;
-    let full = rows.len() > usize::from(query.limit);
-    let orders = rows
-        .into_iter()
-        .take(usize::from(query.limit))
-        .map(OrderView::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
+    let found = rows.len();
+    rows.truncate(usize::from(query.limit));
+    rows.truncate(fitting(rows.iter().map(Row::document_bytes)));
+    let full = rows.len() < found;
+    let orders = rows.into_iter().map(OrderView::try_from).collect::<Result<Vec<_>, _>>()?;
     let next = orders.last().filter(|_| full).map(|last| query.next(last.order_id));
     Ok(Page { orders, next })
+}
+
+/// How many orders of these lengths make a page: as many as fit, and at least one.
+fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
+    let mut left = PAGE_BYTES;
+    let fits = |length: &usize| {
+        left = left.saturating_sub(*length);
+        left > 0
+    };
+    lengths.take_while(fits).count().max(1)
 }
 
 impl Page {
@@ -223,5 +245,11 @@ mod tests {
         ] {
             assert!(ListQuery::parse(Some(bad)).is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn a_page_ends_with_the_bytes_it_may_have_and_is_never_empty() {
+        assert_eq!(fitting([1_000; 20].into_iter()), 20);
+        assert_eq!(fitting([100_000; 20].into_iter()), 2);
+        assert_eq!(fitting([PAGE_BYTES + 1, 1].into_iter()), 1);
     }
 }

@@ -124,6 +124,31 @@ async fn pages_follow_each_other_newest_first_without_gap_or_repeat() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_orders_is_shorter_than_asked_for_and_says_where_it_goes_on() {
+    let bed = testkit::bed("ingest-large").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let mut connection = bed.connect().await;
+    for offset in 0..60 {
+        insert_order(&mut connection, Uuid::now_v7(), "RESERVED", offset).await;
+    }
+    // A hundred lines of the longest product ids.
+    let grow = "update orders set lines = (select jsonb_agg(jsonb_build_object( \
+        'sku', repeat('p', 64), 'quantity', 2, 'price_minor', 3525)) from generate_series(1, 100))";
+    sqlx::query(grow).execute(&mut connection).await.unwrap();
+    let mut counts = Vec::new();
+    let mut next = Some("/orders?customerId=c-1&limit=200".to_owned());
+    while let Some(path) = next {
+        let answer = request(gateway.http, "GET", &path, "").await;
+        assert!(answer.body.len() <= 256 * 1024, "{} bytes", answer.body.len());
+        let page = answer.json();
+        counts.push(page["orders"].as_array().unwrap().len());
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(counts, [22, 22, 16]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn stock_and_sales_are_shown_in_major_units() {
     let bed = testkit::bed("ingest-stock").await;
     let gateway = Gateway::on_bed(&bed, &[]).await;
