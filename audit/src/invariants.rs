@@ -58,9 +58,9 @@ const TABLE: [(Invariant, &str, &str); 41] = [
     (
         I::AckedInLog,
         "acked-in-log",
-        "an acknowledged order is in the log at its partition and offset, body unchanged",
+        "what was acknowledged is in the log at its partition and offset, body unchanged",
     ),
-    (I::AckedReadable, "acked-readable", "no acknowledged order is a record that nobody can read"),
+    (I::AckedReadable, "acked-readable", "nothing acknowledged is a record that nobody can read"),
     (I::OrderMissing, "order-missing", "every valid order in the log has a row"),
     (
         I::OrderWithoutRecord,

@@ -13,11 +13,10 @@ use crate::fold::events::{self, Alerts};
 use crate::fold::ledger::Ledger;
 use crate::fold::processed::Epochs;
 use crate::fold::progress::Extent;
+use crate::fold::receipts::Places;
 use crate::fold::stock::Shelves;
 use crate::fold::totals::Totals;
-use crate::fold::{
-    dead_letters, orders, payments, processed, progress, receipts, refused, requests,
-};
+use crate::fold::{dead_letters, orders, payments, processed, progress, refused, requests};
 use crate::invariants::Invariant;
 use crate::place::{Place, Topic};
 use crate::progress::tell;
@@ -76,11 +75,11 @@ impl<'a> Judge<'a> {
 
     fn judge_receipts(&mut self) -> Step {
         let Receipts::Files(files) = &self.config.receipts else { return Ok(()) };
-        let (ledger, findings) = (&self.ledger, &mut self.findings);
+        let (places, findings) = (Places::of(&self.ledger), &mut self.findings);
         for file in files {
             tell(self.config.progress, &format!("receipts {}", file.display()));
             self.read.receipts +=
-                read::receipts::scan(file, |receipt| receipts::judge(ledger, receipt, findings))?;
+                read::receipts::scan(file, |receipt| places.judge(receipt, findings))?;
         }
         Ok(())
     }

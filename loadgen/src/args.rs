@@ -144,7 +144,7 @@ struct ReportArgs {
     /// Write an HdrHistogram interval log (microseconds; tags accept, settled, lag)
     #[arg(long, env = "LOADGEN_HLOG", value_name = "FILE")]
     hlog: Option<PathBuf>,
-    /// Write every acknowledged order as it is acknowledged
+    /// Write every order, cancellation and shipment as it is acknowledged
     #[arg(long, env = "LOADGEN_RECEIPTS", value_name = "FILE")]
     receipts: Option<PathBuf>,
     /// Show no progress

@@ -40,7 +40,7 @@ impl Books {
         self.receipts.as_ref().map(|_| receipts::body_hash(body))
     }
 
-    /// Writes the receipt of an acknowledged order.
+    /// Writes the receipt of what was acknowledged of an order.
     pub fn receipt(&self, order_id: Uuid, place: Place, body_hash: [u8; 16]) {
         if let Some(receipts) = &self.receipts {
             let Place { partition, offset } = place;

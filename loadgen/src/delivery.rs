@@ -74,9 +74,9 @@ impl ProducerContext for Deliveries {
 
 impl Deliveries {
     fn note(&self, delivery: &Delivery, message: &impl Message) {
-        let order = matches!(delivery.kind, Kind::Order | Kind::Retry);
+        let asked = delivery.kind != Kind::Invalid;
         if let Some(hash) =
-            message.payload().and_then(|body| self.books.hash(body)).filter(|_| order)
+            message.payload().and_then(|body| self.books.hash(body)).filter(|_| asked)
         {
             let place = Place { partition: message.partition(), offset: message.offset() };
             self.books.receipt(delivery.order_id, place, hash);

@@ -210,9 +210,11 @@ impl Lane {
     fn follow_up(&self, kind: Kind, order_id: Uuid) -> Option<Outgoing> {
         let verb = if kind == Kind::Ship { "ship" } else { "cancel" };
         let path = format!("/orders/{order_id}/{verb}");
+        let body = Bytes::from_static(b"{}");
+        let body_hash = self.books.hash(&body);
         // The path of an id can always be formed.
-        let request = self.target.at(Method::POST, &path, Bytes::new()).ok()?;
-        Some(Outgoing { kind, request, body_hash: None })
+        let request = self.target.at(Method::POST, &path, body).ok()?;
+        Some(Outgoing { kind, request, body_hash })
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {

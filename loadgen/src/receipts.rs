@@ -1,5 +1,5 @@
-//! The receipts file: every acknowledged order as it is acknowledged, so that
-//! what was promised outlives this process and can be held against the log.
+//! The receipts file: every order, cancellation and shipment as it is acknowledged,
+//! so that what was promised outlives this process and can be held against the log.
 //!
 //! Lines go through a bounded queue to a thread that writes at least every
 //! 100 ms and syncs at the end. A `kill -9` of the load generator therefore
@@ -25,7 +25,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// load waits, which the report shows as schedule lag.
 const QUEUE_MAX: usize = 65_536;
 
-/// One acknowledged order.
+/// One acknowledged order, or a request to cancel or ship it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Receipt {
     /// Which order.

@@ -93,13 +93,14 @@ async fn a_stall_of_the_target_shows_in_full_where_a_closed_loop_would_hide_it()
 }
 
 #[tokio::test]
-async fn receipts_hold_every_acknowledged_order_with_place_and_hash() {
+async fn receipts_hold_everything_acknowledged_with_place_and_hash() {
     let (gateway, address) = Gateway::start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("receipts.csv");
     let mut config = config(address, 2000.0, 300);
     config.receipts = Some(path.clone());
-    config.mix = Mix { duplicates: share("10%"), invalid: share("10%"), ..Mix::default() };
+    let (duplicates, invalid, cancels) = (share("10%"), share("10%"), share("10%"));
+    config.mix = Mix { duplicates, invalid, cancels, ..Mix::default() };
     let report = run(config).await;
     let text = std::fs::read_to_string(path).unwrap();
     let (header, lines) = text.split_once('\n').unwrap();
@@ -112,10 +113,13 @@ async fn receipts_hold_every_acknowledged_order_with_place_and_hash() {
         offsets.insert(fields[2].parse::<i64>().unwrap());
         hashes.push(fields[3].to_owned());
     }
-    let orders = report.kinds[&Kind::Order].acknowledged + report.kinds[&Kind::Retry].acknowledged;
-    assert_eq!(report.receipts, Some(orders));
-    assert_eq!((offsets.len() as u64, report.kinds[&Kind::Invalid].acknowledged), (orders, 0));
+    let acknowledged =
+        [Kind::Order, Kind::Retry, Kind::Cancel].map(|k| report.kinds[&k].acknowledged);
+    let receipts = acknowledged.iter().sum();
+    assert!(acknowledged[2] > 0 && report.receipts == Some(receipts), "{acknowledged:?}");
+    assert_eq!((offsets.len() as u64, report.kinds[&Kind::Invalid].acknowledged), (receipts, 0));
     let mut expected: Vec<String> = gateway.bodies.lock().unwrap().iter().map(|b| hex(b)).collect();
+    expected.extend((0..acknowledged[2]).map(|_| hex(b"{}")));
     expected.sort();
     hashes.sort();
     assert_eq!(hashes, expected);

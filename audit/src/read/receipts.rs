@@ -1,4 +1,5 @@
-//! Receipts files: CSV with a header line, one line an acknowledged order.
+//! Receipts files: CSV with a header line, one line an acknowledged order, or an
+//! acknowledged request to cancel or ship one.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -114,7 +114,10 @@ pub async fn metrics(snapshot: &mut PgConnection, mut visit: impl FnMut(&str, &s
 }
 
 /// Reads the counters under `sales_metrics`: name, dimension, sum over all writers.
-pub async fn counters(snapshot: &mut PgConnection, mut visit: impl FnMut(&str, &str, &str)) -> Read {
+pub async fn counters(
+    snapshot: &mut PgConnection,
+    mut visit: impl FnMut(&str, &str, &str),
+) -> Read {
     const SQL: &str = "select metric_name, dimension, sum(value)::text \
         from sales_metric_shards group by metric_name, dimension";
     stream(snapshot, SQL, |row| {

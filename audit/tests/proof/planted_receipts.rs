@@ -35,6 +35,23 @@ const IN_RECEIPTS: &[PlantedReceipts] = &[
         },
         &["acked-in-log"],
     ),
+    (
+        "a cancellation of another order at the acknowledged offset",
+        |lines| {
+            let last = lines.last_mut().unwrap();
+            *last = format!("{ORDER}03{}", &last[36..]);
+        },
+        &["acked-in-log"],
+    ),
+    (
+        "an acknowledged cancellation that is not in the log",
+        |lines| {
+            let last = lines.last_mut().unwrap();
+            let fields: Vec<_> = last.split(',').collect();
+            *last = format!("{},{},0,{},202", fields[0], fields[1], fields[3]);
+        },
+        &["acked-in-log"],
+    ),
 ];
 
 const POISON_ACKED: &str = "acked-readable";

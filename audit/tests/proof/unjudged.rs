@@ -103,7 +103,7 @@ async fn the_exit_code_is_the_verdict() {
     let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     assert_eq!(report["verdict"], "clean");
     assert_eq!(report["invariants"].as_array().unwrap().len(), 41);
-    assert_eq!(report["read"]["receipts"], 11);
+    assert_eq!(report["read"]["receipts"], 19);
     for key in ["seconds", "records_per_s", "memory_peak_bytes"] {
         assert!(report[key].as_f64().unwrap() > 0.0, "{key}");
     }

@@ -91,16 +91,18 @@ impl World {
         path
     }
 
-    /// What the sender was told: every order, and the retry of the first.
+    /// What the sender was told: every order, the retry of the first, and all that was
+    /// asked of orders.
     pub fn receipt_lines(&self) -> Vec<String> {
-        let names = script::ORDERS.iter().map(|order| (order.number, order.name));
-        let line = |(number, name): (u32, &str)| {
+        let orders = script::ORDERS.iter().map(|order| (id(order.number), order.name));
+        let requests = script::REQUESTS.iter().map(|(_, name, key, ..)| (key.text(), *name));
+        let line = |(order_id, name): (String, &str)| {
             let put = &self.put[name];
             let hash = hash(put.value.as_deref().unwrap_or_default());
             let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{},{},{},{hex},202", id(number), put.partition, put.offset)
+            format!("{order_id},{},{},{hex},202", put.partition, put.offset)
         };
-        names.chain([(1, "paid again")]).map(line).collect()
+        orders.chain([(id(1), "paid again")]).chain(requests).map(line).collect()
     }
 
     /// A copy of the database that can be spoiled.
