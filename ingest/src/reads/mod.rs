@@ -17,8 +17,9 @@ use anyhow::Context;
 use contract::OrderId;
 use jiff::Timestamp;
 use metrics::Counter;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const STATEMENT_TIMEOUT: &str = "2s";
 /// How long until a server that does not even refuse is given up.
 const READ_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a connection may take for the sign of life with which it goes back.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The read side; cheap to clone.
 #[derive(Clone)]
@@ -102,19 +105,20 @@ impl Reads {
             }
             Route::ListOrders => {
                 let query = orders::ListQuery::parse(query)?;
-                let page = self.guarded(orders::page(&self.pool, &query)).await?;
+                let page = self.guarded(async |lent| orders::page(lent, &query).await).await?;
                 page.into_reply()
             }
             Route::GetStock(sku) => {
                 Query::parse(query, &[])?;
-                match self.guarded(stock::find(&self.pool, sku.as_str())).await? {
+                let find = async |lent: &mut PgConnection| stock::find(lent, sku.as_str()).await;
+                match self.guarded(find).await? {
                     Some(level) => reply::ok(&level),
                     None => Err(not_found(format!("no stock of {sku} was ever recorded"))),
                 }
             }
             Route::GetSales => {
                 let query = sales::SalesQuery::parse(query)?;
-                reply::ok(&self.guarded(sales::list(&self.pool, &query)).await?)
+                reply::ok(&self.guarded(async |lent| sales::list(lent, &query).await).await?)
             }
             Route::PlaceOrder
             | Route::CancelOrder(_)
@@ -124,7 +128,7 @@ impl Reads {
     }
 
     async fn order(&self, id: OrderId, wait: Option<Duration>) -> Result<Reply, Problem> {
-        let look = || self.guarded(orders::find(&self.pool, id));
+        let look = || self.guarded(async |lent| orders::find(lent, id).await);
         let found = match wait {
             None => look().await?,
             Some(patience) => {
@@ -141,18 +145,31 @@ impl Reads {
     /// Runs one statement under the limits that keep reads bounded.
     async fn guarded<T>(
         &self,
-        statement: impl Future<Output = Result<T, sqlx::Error>>,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Problem> {
         let _permit = self.permit(&self.places)?;
-        let outcome = tokio::time::timeout(READ_TIMEOUT, statement).await;
-        let error = match outcome {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
-        };
-        self.errors.increment(1);
-        tracing::warn!(error, "read failed");
-        Err(Problem::new(Kind::ReadsAway, "orders are still taken; ask again later"))
+        self.on_connection(statement).await.map_err(|error| {
+            self.errors.increment(1);
+            tracing::warn!(error, "read failed");
+            Problem::new(Kind::ReadsAway, "orders are still taken; ask again later")
+        })
+    }
+
+    async fn on_connection<T>(
+        &self,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, String> {
+        let mut lent = self.pool.acquire().await.map_err(|error| error.to_string())?;
+        match tokio::time::timeout(READ_TIMEOUT, statement(&mut lent)).await {
+            Ok(outcome) => {
+                give_back(lent).await;
+                outcome.map_err(|error| error.to_string())
+            }
+            Err(_) => {
+                lent.close_on_drop();
+                Err("no answer".to_owned())
+            }
+        }
     }
 
     fn permit(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
@@ -160,6 +177,14 @@ impl Reads {
             self.refused.increment(1);
             Problem::new(Kind::ReadsAway, "too many reads are waiting; ask again later")
         })
+    }
+}
+
+/// Gives a connection back. Left to its drop it would wait for the server's sign of life
+/// without a limit, and its place in the pool with it; what takes too long is closed.
+async fn give_back(mut lent: PoolConnection<Postgres>) {
+    if tokio::time::timeout(RETURN_TIMEOUT, lent.return_to_pool()).await.is_err() {
+        tracing::warn!("a connection gave no sign of life after its read; closed");
     }
 }
 

@@ -3,7 +3,7 @@
 use contract::{Amount, Currency, CustomerId, OrderId, OrderStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::time;
@@ -142,9 +142,9 @@ const SELECT: &str = "\
     from orders o left join payments p using (order_id)";
 
 /// One order.
-pub async fn find(pool: &PgPool, id: OrderId) -> Result<Option<OrderView>, sqlx::Error> {
+pub async fn find(lent: &mut PgConnection, id: OrderId) -> Result<Option<OrderView>, sqlx::Error> {
     let statement = AssertSqlSafe(format!("{SELECT} where o.order_id = $1"));
-    let row: Option<Row> = sqlx::query_as(statement).bind(id.0).fetch_optional(pool).await?;
+    let row: Option<Row> = sqlx::query_as(statement).bind(id.0).fetch_optional(lent).await?;
     row.map(OrderView::try_from).transpose()
 }
 
@@ -183,7 +183,7 @@ pub struct Page {
 }
 
 /// One page: a range of the index on customer and order id, however far down.
-pub async fn page(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error> {
+pub async fn page(lent: &mut PgConnection, query: &ListQuery) -> Result<Page, sqlx::Error> {
     let statement = AssertSqlSafe(format!(
         "{SELECT} where o.customer_id = $1 and o.order_id < $2 order by o.order_id desc limit $3"
     ));
@@ -192,7 +192,7 @@ pub async fn page(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error>
         .bind(query.after.map_or(Uuid::max(), |after| after.0))
         // One more than asked for tells whether there is a next page.
         .bind(i64::from(query.limit) + 1)
-        .fetch_all(pool)
+        .fetch_all(lent)
         .await?;
     let found = rows.len();
     rows.truncate(usize::from(query.limit));

@@ -1,7 +1,7 @@
 //! `GET /metrics/sales`: rows of the `sales_metrics` view, largest first.
 
 use serde::{Serialize, Serializer};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use super::time;
 use crate::problem::Problem;
@@ -70,7 +70,7 @@ struct Row {
 }
 
 /// Reads the view.
-pub async fn list(pool: &PgPool, query: &SalesQuery) -> Result<Sales, sqlx::Error> {
+pub async fn list(lent: &mut PgConnection, query: &SalesQuery) -> Result<Sales, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select metric_name, dimension, value::float8 as value, \
                 (extract(epoch from updated_at) * 1000)::bigint as updated_millis \
@@ -79,7 +79,7 @@ pub async fn list(pool: &PgPool, query: &SalesQuery) -> Result<Sales, sqlx::Erro
     )
     .bind(query.metric.as_deref())
     .bind(query.limit)
-    .fetch_all(pool)
+    .fetch_all(lent)
     .await?;
     let metrics = rows.into_iter().map(|row| Metric {
         metric: row.metric_name,

@@ -1,7 +1,7 @@
 //! `GET /stock/{sku}`.
 
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use super::time;
 
@@ -30,14 +30,14 @@ struct Row {
 }
 
 /// The stock of one product.
-pub async fn find(pool: &PgPool, sku: &str) -> Result<Option<StockLevel>, sqlx::Error> {
+pub async fn find(lent: &mut PgConnection, sku: &str) -> Result<Option<StockLevel>, sqlx::Error> {
     let row: Option<Row> = sqlx::query_as(
         "select sku, available, reserved, sold, received, low_at, \
                 (extract(epoch from updated_at) * 1000)::bigint as updated_millis \
          from stock where sku = $1",
     )
     .bind(sku)
-    .fetch_optional(pool)
+    .fetch_optional(lent)
     .await?;
     Ok(row.map(|row| StockLevel {
         product_id: row.sku,

@@ -15,4 +15,6 @@ mod reads;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
+mod vanishing;
+#[cfg(test)]
 mod writes;

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use contract::OrderId;
 use serde_json::json;
 use sqlx::PgConnection;
+use testkit::{Bed, wait_until_named};
 use uuid::Uuid;
 
 use crate::http::request;
 use crate::start::{Gateway, ORDER, mock};
+use crate::vanishing::Way;
 
 async fn insert_order(connection: &mut PgConnection, id: Uuid, status: &str, offset: i64) {
     let reason = matches!(status, "REJECTED" | "PAYMENT_FAILED" | "CANCELLED").then_some(
@@ -221,5 +223,56 @@ async fn reads_that_pile_up_are_refused_and_slow_no_write() {
     let at_once = answers.iter().filter(|answer| answer.body.contains("too many reads")).count();
     // One connection and 16 places in front of it.
     assert_eq!(at_once, 60 - 17);
+    gateway.stop().await;
+}
+
+/// A gateway whose reads have one connection, by a way that can vanish.
+async fn by_a_way(bed: &Bed) -> (Gateway, Way) {
+    let way = Way::open(bed).await;
+    let url = way.url(bed);
+    let arguments = ["--read-connections", "1", "--database-read-url", &url];
+    (Gateway::on_bed(bed, &arguments).await, way)
+}
+
+async fn answered_again(gateway: &Gateway) {
+    let path = format!("/orders/{}", Uuid::now_v7());
+    let answered = async || request(gateway.http, "GET", &path, "").await.status == 404;
+    wait_until_named("a read that is answered", Duration::from_secs(20), answered).await;
+}
+
+#[tokio::test]
+async fn reads_come_back_after_the_database_vanished_under_one() {
+    let bed = testkit::bed("ingest-vanish").await;
+    let (gateway, way) = by_a_way(&bed).await;
+    answered_again(&gateway).await;
+    let mut connection = bed.connect().await;
+    sqlx::query("begin").execute(&mut connection).await.unwrap();
+    let lock = "lock table orders in access exclusive mode";
+    sqlx::query(lock).execute(&mut connection).await.unwrap();
+    let address = gateway.http;
+    let path = format!("/orders/{}", Uuid::now_v7());
+    let read = tokio::spawn(async move { request(address, "GET", &path, "").await });
+    wait_until_named("a read that waits", Duration::from_secs(20), async || {
+        let waiting = "select exists(select from pg_stat_activity where datname = \
+            current_database() and application_name = 'ordermill-ingest' \
+            and wait_event_type = 'Lock')";
+        sqlx::query_scalar(waiting).fetch_one(&mut bed.connect().await).await.unwrap()
+    })
+    .await;
+    way.vanish();
+    assert_eq!(read.await.unwrap().problem(), "reads-away");
+    sqlx::query("rollback").execute(&mut connection).await.unwrap();
+    answered_again(&gateway).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn reads_come_back_after_the_database_vanished_behind_an_answer() {
+    let bed = testkit::bed("ingest-behind").await;
+    let (gateway, way) = by_a_way(&bed).await;
+    // The first connection is asked for the first time when it goes back to the pool.
+    way.vanish_at_sign_of_life();
+    answered_again(&gateway).await;
+    answered_again(&gateway).await;
     gateway.stop().await;
 }

@@ -1,0 +1,92 @@
+//! A way to PostgreSQL that vanishes without a word: what is on it stays on it for ever,
+//! and nobody is told. New connections find it again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use testkit::Bed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What a client says that only wants a sign of life.
+const SYNC: &[u8] = b"S\0\0\0\x04";
+
+/// A proxy in front of PostgreSQL.
+pub struct Way {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Connections with a lower number are lost.
+    lost_below: AtomicUsize,
+    opened: AtomicUsize,
+    /// How many of the next requests for a sign of life lose their connection.
+    trapped: AtomicUsize,
+}
+
+impl Way {
+    /// Opens a way to the server of a bed.
+    pub async fn open(bed: &Bed) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (server, shared) = (server_port(bed), Arc::<Shared>::default());
+        let accepting = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                carry(client, server, Arc::clone(&accepting));
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// The bed's URL by this way.
+    pub fn url(&self, bed: &Bed) -> String {
+        let port = |port: u16| format!(":{port}/");
+        bed.database_url.replace(&port(server_port(bed)), &port(self.port))
+    }
+
+    /// Loses every connection that is open now.
+    pub fn vanish(&self) {
+        self.shared.lost_below.store(self.shared.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// Loses the connection that is next asked for a sign of life.
+    pub fn vanish_at_sign_of_life(&self) {
+        self.shared.trapped.store(1, Ordering::SeqCst);
+    }
+}
+
+fn server_port(bed: &Bed) -> u16 {
+    let (_, rest) = bed.database_url.rsplit_once(':').unwrap();
+    rest.split('/').next().unwrap().parse().unwrap()
+}
+
+fn carry(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
+    let number = shared.opened.fetch_add(1, Ordering::SeqCst);
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::spawn(direction(from_client, to_server, number, Arc::clone(&shared)));
+    tokio::spawn(direction(from_server, to_client, number, shared));
+}
+
+async fn direction(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    number: usize,
+    shared: Arc<Shared>,
+) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let trapped = &bytes[..read] == SYNC && shared.trapped.swap(0, Ordering::SeqCst) > 0;
+        if trapped || number < shared.lost_below.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
