@@ -1,11 +1,12 @@
 //! The cashier of one worker: asks the provider outside any lock, as often as
 //! it takes, with bounded concurrency, and collects the answers.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use contract::OrderId;
 use service::backoff::Backoff;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::tab::{Answered, Question, Tab};
@@ -36,7 +37,8 @@ pub(crate) struct Till {
 pub struct Cashier {
     till: Arc<Till>,
     asking: JoinSet<Outcome>,
-    queue: VecDeque<Question>,
+    /// One for each question that may be asked at the same time.
+    slots: Arc<Semaphore>,
     tab: Tab,
 }
 
@@ -54,7 +56,7 @@ impl Cashier {
             .map(|_| Self {
                 till: till.clone(),
                 asking: JoinSet::new(),
-                queue: VecDeque::new(),
+                slots: Arc::new(Semaphore::new(till.config.concurrency)),
                 tab: Tab::default(),
             })
             .collect()
@@ -74,12 +76,7 @@ impl Cashier {
 
     /// Questions without an answer.
     pub fn unanswered(&self) -> usize {
-        self.asking.len() + self.queue.len()
-    }
-
-    /// Whether questions wait until others are answered.
-    pub fn is_full(&self) -> bool {
-        !self.queue.is_empty()
+        self.asking.len()
     }
 
     /// Answers that are there now.
@@ -110,76 +107,97 @@ impl Cashier {
     }
 
     fn answered(&mut self, outcome: Outcome) -> Option<Outcome> {
-        let settled = match self.tab.answered(outcome) {
+        match self.tab.answered(outcome) {
             Answered::Settle(outcome) => Some(outcome),
             Answered::Ask(question) => {
                 self.put(Some(question));
                 None
             }
-        };
-        if let Some(next) = self.queue.pop_front() {
-            self.spawn(next);
         }
-        settled
     }
 
     fn put(&mut self, question: Option<Question>) {
         let Some(question) = question else { return };
-        if self.asking.len() < self.till.config.concurrency {
-            self.spawn(question);
-        } else {
-            self.queue.push_back(question);
-        }
-    }
-
-    fn spawn(&mut self, question: Question) {
-        let till = self.till.clone();
+        let (till, slots) = (self.till.clone(), self.slots.clone());
         self.asking.spawn(async move {
             match question {
-                Question::Charge(charge) => till.charge(&charge).await,
-                Question::Refund(refund) => till.refund(refund).await,
+                Question::Charge(charge) => till.charge(&charge, &slots).await,
+                Question::Refund(refund) => till.refund(refund, &slots).await,
             }
         });
     }
 }
 
 impl Till {
-    async fn charge(&self, charge: &Charge) -> Outcome {
+    async fn charge(&self, charge: &Charge, slots: &Semaphore) -> Outcome {
         let Charge { order_id, amount } = *charge;
-        let verdict = self.until_answered(|| self.provider.charge(order_id, amount)).await;
-        match verdict {
+        // There is nothing to take, and a provider may well refuse to take it.
+        if amount.minor == 0 {
+            return Outcome::Captured(order_id);
+        }
+        let question = || self.provider.charge(order_id, amount);
+        match self.until_answered(order_id, slots, question).await {
             Verdict::Captured => Outcome::Captured(order_id),
             Verdict::Declined(reason) => Outcome::Declined(order_id, reason),
         }
     }
 
-    async fn refund(&self, refund: Refund) -> Outcome {
-        self.until_answered(|| self.provider.refund(refund.order_id, refund.amount)).await;
+    async fn refund(&self, refund: Refund, slots: &Semaphore) -> Outcome {
+        let Refund { order_id, amount, .. } = refund;
+        if amount.minor != 0 {
+            let question = || self.provider.refund(order_id, amount);
+            self.until_answered(order_id, slots, question).await;
+        }
         Outcome::Refunded(refund)
     }
 
-    async fn until_answered<T, F>(&self, question: impl Fn() -> F) -> T
+    async fn until_answered<T, F>(
+        &self,
+        order_id: OrderId,
+        slots: &Semaphore,
+        question: impl Fn() -> F,
+    ) -> T
     where
         F: Future<Output = Result<T, NoAnswer>>,
     {
         let mut backoff = Backoff::new(self.config.retry.0, self.config.retry.1);
         loop {
-            self.admission().await;
-            let asked = Instant::now();
-            match within(self.config.deadline, question()).await {
-                Ok(answer) => {
-                    self.record(Breaker::answered);
-                    self.metrics.answered(asked.elapsed());
-                    return answer;
+            match self.once(slots, &question).await {
+                Ok(answer) => return answer,
+                // Nobody but a person ends it.
+                Err(error @ NoAnswer::Refusal(_)) if backoff.tries() == 0 => {
+                    tracing::warn!(%order_id, %error, "asking again until it is answered");
                 }
-                Err(error) => {
-                    self.record(|breaker| breaker.failed(Instant::now()));
-                    self.metrics.unanswered();
-                    tracing::debug!(%error, "asking the payment provider again");
-                    tokio::time::sleep(backoff.next_delay()).await;
-                }
+                Err(error) => tracing::debug!(%order_id, %error, "asking again"),
             }
+            // Without a slot: what is never answered keeps no other waiting.
+            tokio::time::sleep(backoff.next_delay()).await;
         }
+    }
+
+    async fn once<T, F>(&self, slots: &Semaphore, question: impl Fn() -> F) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = Result<T, NoAnswer>>,
+    {
+        // Nobody closes it.
+        let _slot = slots.acquire().await;
+        self.admission().await;
+        let asked = Instant::now();
+        // In a box, so that those who wait for a slot do not need its room.
+        let answer = Box::pin(within(self.config.deadline, question())).await;
+        match &answer {
+            Ok(_) => {
+                self.record(Breaker::answered);
+                self.metrics.answered(asked.elapsed());
+            }
+            Err(NoAnswer::Silence(_)) => {
+                self.record(|breaker| breaker.failed(Instant::now()));
+                self.metrics.unanswered();
+            }
+            // It does not tell whether others are answered.
+            Err(NoAnswer::Refusal(_)) => self.metrics.unanswered(),
+        }
+        answer
     }
 
     async fn admission(&self) {

@@ -57,7 +57,7 @@ impl HttpProvider {
         match answer.status.as_str() {
             "captured" => Ok(Verdict::Captured),
             "declined" => Ok(Verdict::Declined(DeclineReason::parse(&answer.reason))),
-            other => Err(NoAnswer(format!("status {other:?} is neither captured nor declined"))),
+            other => Err(no_answer(format!("status {other:?} is neither captured nor declined"))),
         }
     }
 
@@ -76,7 +76,7 @@ impl HttpProvider {
             .map_err(no_answer)?;
         let response = self.client.request(request).await.map_err(no_answer)?;
         if response.status() != StatusCode::OK {
-            return Err(NoAnswer(format!("HTTP status {}", response.status())));
+            return Err(not_ok(response.status()));
         }
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
         Ok(body.collect().await.map_err(no_answer)?.to_bytes())
@@ -84,5 +84,33 @@ impl HttpProvider {
 }
 
 fn no_answer(error: impl std::fmt::Display) -> NoAnswer {
-    NoAnswer(error.to_string())
+    NoAnswer::Silence(error.to_string())
+}
+
+fn not_ok(status: StatusCode) -> NoAnswer {
+    let words = format!("HTTP status {status}");
+    match status {
+        // It says: later.
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
+        | StatusCode::TOO_EARLY
+        | StatusCode::TOO_MANY_REQUESTS => NoAnswer::Silence(words),
+        _ if status.is_client_error() => NoAnswer::Refusal(words),
+        _ => NoAnswer::Silence(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_provider_says_of_the_question_is_a_refusal() {
+        let is_refusal = |code| {
+            let status = StatusCode::from_u16(code).unwrap();
+            matches!(not_ok(status), NoAnswer::Refusal(_))
+        };
+        assert!([400, 402, 404, 422].into_iter().all(is_refusal));
+        assert!(![201, 302, 408, 409, 425, 429, 500, 503].into_iter().any(is_refusal));
+    }
 }

@@ -30,10 +30,16 @@ pub enum Verdict {
     Declined(DeclineReason),
 }
 
-/// No answer. The charge may have taken place.
+/// No answer. The charge may have taken place, and is asked for again.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("payment provider gave no answer: {0}")]
-pub struct NoAnswer(pub String);
+pub enum NoAnswer {
+    /// The provider is away or unwell: it may not answer others either.
+    #[error("payment provider gave no answer: {0}")]
+    Silence(String),
+    /// It is there and does not take this question; that is no word on the payment.
+    #[error("payment provider refuses a question: {0}")]
+    Refusal(String),
+}
 
 /// Who takes the money.
 pub enum Provider {
@@ -72,6 +78,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T, NoAnswer> {
     match tokio::time::timeout(deadline, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(NoAnswer(format!("nothing within {deadline:?}"))),
+        Err(_) => Err(NoAnswer::Silence(format!("nothing within {deadline:?}"))),
     }
 }

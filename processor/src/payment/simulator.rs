@@ -50,7 +50,7 @@ impl Simulator {
 
     async fn think(&self) -> Result<(), NoAnswer> {
         if self.is_out() {
-            return Err(NoAnswer("simulated outage".into()));
+            return Err(NoAnswer::Silence("simulated outage".into()));
         }
         if self.config.timeouts > 0.0 && fastrand::f64() < self.config.timeouts {
             // The asker's deadline ends this.

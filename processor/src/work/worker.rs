@@ -207,8 +207,8 @@ impl Worker {
             }
         };
         // With a commit ahead answers can wait for it: each one taken up by itself costs a
-        // round of the loop. But not when questions wait for answers.
-        let heeds_answers = matches!(pace, Pace::Idle(_)) || self.cashier.is_full();
+        // round of the loop.
+        let heeds_answers = matches!(pace, Pace::Idle(_));
         tokio::select! {
             () = self.wake.notified() => {}
             () = timer => {}
