@@ -46,6 +46,7 @@ use crate::read::log::Log;
 use crate::read::tail::Tail;
 use crate::read::{snapshot, window};
 use crate::report::{Counts, Report, Times};
+use crate::rules::OwnedRecord;
 
 /// Comparing the sums takes at most one part in so many of the time.
 const SUMS_SHARE: u32 = 50;
@@ -56,6 +57,8 @@ pub struct Watch {
     books: Books,
     tail: Option<Tail>,
     database: Option<PgConnection>,
+    /// Events of orders that were forgotten, to be looked up.
+    strangers: Vec<OwnedRecord>,
     sums_due: Instant,
     standing: Standing,
     read: Counts,
@@ -84,6 +87,7 @@ impl Watch {
             books: Books::new(lanes, kept_since_s, seconds(patience(config))),
             tail: None,
             database: None,
+            strangers: Vec::new(),
             sums_due: Instant::now(),
             standing: Standing::default(),
             read: Counts::default(),

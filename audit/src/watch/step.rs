@@ -21,7 +21,6 @@ use crate::place::Topic;
 use crate::read::tail::{Go, Until};
 use crate::read::window::{self, found};
 use crate::read::{snapshot, tables};
-use crate::rules::OwnedRecord;
 
 /// How long a snapshot waits for the client to fetch what is in the log.
 const FOLD_WAIT: Duration = Duration::from_millis(1500);
@@ -252,13 +251,12 @@ impl Watch {
     /// an event of an order that is not read yet waits.
     async fn read_told(&mut self, ends: &[Extent], level: bool) -> Result<(), Trouble> {
         let deadline = Instant::now() + TOLD_WAIT;
-        let mut strangers: Vec<OwnedRecord> = Vec::new();
         let outgoing = |end: &&Extent| matches!(end.topic, Topic::Events | Topic::DeadLetters);
         for end in ends.iter().filter(outgoing) {
             let (books, topics) = (&mut self.books, &self.config.topics);
             let read = &mut self.read;
             let tail = self.tail.as_mut().ok_or_else(super::not_open)?;
-            let strangers = &mut strangers;
+            let strangers = &mut self.strangers;
             let mut take = |record: &crate::rules::Record<'_>| match record.place.topic {
                 Topic::DeadLetters if level => {
                     read.dead_letters += 1;
@@ -279,18 +277,20 @@ impl Watch {
             let Extent { topic, partition, high: to, .. } = *end;
             tail.read(Until { topic, partition, to, deadline }, &mut take).await?;
         }
-        if strangers.is_empty() { Ok(()) } else { self.look_up(&strangers).await }
+        if self.strangers.is_empty() { Ok(()) } else { self.look_up().await }
     }
 
-    async fn look_up(&mut self, strangers: &[OwnedRecord]) -> Result<(), Trouble> {
+    /// What was read is not read again: strangers wait until their rows were.
+    async fn look_up(&mut self) -> Result<(), Trouble> {
         let ids: HashSet<_> =
-            strangers.iter().filter_map(|event| stranger(&event.as_record())).collect();
+            self.strangers.iter().filter_map(|event| stranger(&event.as_record())).collect();
         let ids: Vec<_> = ids.into_iter().collect();
         let mut database = self.database().await?;
         let rows = window::by_id(&mut database, &ids).await?;
         self.database = Some(database);
         let rows = rows.iter().map(|row| found(row, &self.config.topics));
-        self.books.told_again(strangers, &rows.collect::<Result<Vec<_>, _>>()?);
+        self.books.told_again(&self.strangers, &rows.collect::<Result<Vec<_>, _>>()?);
+        self.strangers.clear();
         Ok(())
     }
 }
