@@ -22,7 +22,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return service::shutdown::report(Err(error.into())),
     };
-    match runtime.block_on(run::run(&args)) {
+    let outcome = runtime.block_on(run::run(&args));
+    // Whoever interrupts must not wait for the thread that waits for servers; those end
+    // with this process.
+    runtime.shutdown_background();
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => service::shutdown::report(Err(error)),
     }

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests report by panicking")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A folder of its own with the harness and something for each program that it asks for.
 fn folder(name: &str) -> PathBuf {
@@ -46,4 +50,31 @@ fn a_round_that_cannot_be_played_takes_no_other_with_it() {
         assert!(wrong.starts_with("could not be played to its end: /bin/false"), "{wrong}");
     }
     assert_eq!((scenarios.len(), &report["clean"]), (2, &false.into()));
+}
+
+#[test]
+fn an_interrupt_while_servers_start_ends_the_harness() {
+    let folder = folder("interrupted");
+    let (starter, begun) = (folder.join("starter"), folder.join("begun"));
+    fs::write(&starter, format!("#!/bin/sh\necho $$ >{}\nexec sleep 600\n", begun.display()))
+        .unwrap();
+    fs::set_permissions(&starter, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut harness = faults(&folder, &starter, &["run", "processor-kill"]).spawn().unwrap();
+    let pid = |text: String| Pid::from_raw(text.trim().parse().ok()?);
+    let starting = wait_for("the start", || fs::read_to_string(&begun).ok().and_then(pid));
+    kill_process(Pid::from_child(&harness), Signal::INT).unwrap();
+    let status = wait_for("the end", || harness.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+    kill_process(starting, Signal::KILL).unwrap();
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
