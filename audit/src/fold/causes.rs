@@ -17,9 +17,9 @@ use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::Place;
 
-/// A transaction's time is its beginning. No transaction of the processor takes
-/// longer, so what began so much earlier was visible.
-const CERTAINLY_BEFORE_US: i64 = 30_000_000;
+/// A transaction's time is its beginning. The processor waits for none longer, so what
+/// began so much earlier was visible.
+const CERTAINLY_BEFORE_US: i64 = 120_000_000;
 
 /// Rejected orders, with the reasons that their rows give.
 #[derive(Default, Debug)]
@@ -184,12 +184,12 @@ mod tests {
     fn only_what_came_well_before_counts_and_everything_that_left() {
         let second = 1_000_000;
         let arrivals = Arrivals {
-            by_time: vec![(0, 10), (60 * second, 30), (90 * second, 60)],
+            by_time: vec![(0, 10), (240 * second, 30), (360 * second, 60)],
             taken_out: -4,
         };
-        assert_eq!(arrivals.certainly_before(29 * second), -4);
-        assert_eq!(arrivals.certainly_before(30 * second), 6);
-        assert_eq!(arrivals.certainly_before(95 * second), 26);
-        assert_eq!(arrivals.certainly_before(120 * second), 56);
+        assert_eq!(arrivals.certainly_before(119 * second), -4);
+        assert_eq!(arrivals.certainly_before(120 * second), 6);
+        assert_eq!(arrivals.certainly_before(365 * second), 26);
+        assert_eq!(arrivals.certainly_before(480 * second), 56);
     }
 }

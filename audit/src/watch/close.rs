@@ -13,8 +13,9 @@ use crate::invariants::Invariant;
 
 /// Alerts are forgotten when there are more.
 const ALERTS_KEPT: usize = 100_000;
-/// Arrivals of stock are remembered one by one for so long.
-const ARRIVALS_KEPT_US: i64 = 120_000_000;
+/// Arrivals of stock are remembered one by one for so long: longer than a transaction
+/// may take.
+const ARRIVALS_KEPT_US: i64 = 240_000_000;
 
 impl Books {
     /// Notes an accepted adjustment.
