@@ -1,6 +1,8 @@
 //! What a database error means for the batch that met it, by SQLSTATE class
 //! (PostgreSQL, appendix A).
 
+use sqlx::postgres::PgDatabaseError;
+
 /// What to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Remedy {
@@ -56,6 +58,11 @@ fn by_code(code: &str) -> Remedy {
 /// The SQLSTATE, when the server sent one.
 pub fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(Into::into)
+}
+
+/// What the server adds to its message, such as the row that it refuses.
+pub fn detail(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.detail()
 }
 
 #[cfg(test)]

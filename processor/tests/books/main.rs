@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod dlq;
+mod ends;
 mod faults;
 mod outcomes;
 mod servers;

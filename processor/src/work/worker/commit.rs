@@ -17,6 +17,8 @@ use crate::work::read::{ReadBatch, read, shortened};
 
 /// Tries of one transaction before the batch is halved to shorten its locks.
 const TRIES_MAX: u32 = 8;
+/// Orders that an error names at most.
+const ORDERS_NAMED: usize = 20;
 
 /// What became of one transaction.
 enum Attempt {
@@ -37,6 +39,20 @@ pub(super) struct Riders {
 impl Riders {
     fn are_none(&self) -> bool {
         self.outcomes.is_empty() && self.retired.is_empty()
+    }
+
+    /// For the person who has to mend it: nothing else will.
+    fn refused(&self, error: sqlx::Error) -> anyhow::Error {
+        let orders: Vec<_> =
+            self.outcomes.iter().map(|o| o.order_id().to_string()).take(ORDERS_NAMED).collect();
+        let words = format!(
+            "PostgreSQL refuses what rides with a batch: SQLSTATE {}, {}; {} settlements, of orders {}",
+            sqlstate::code(&error).unwrap_or_default(),
+            sqlstate::detail(&error).unwrap_or("without detail"),
+            self.outcomes.len(),
+            orders.join(", "),
+        );
+        anyhow::Error::new(error).context(words)
     }
 }
 
@@ -67,7 +83,7 @@ impl Worker {
                     parts.extend([part, &[]]);
                 }
                 Attempt::Refused(error) => match part {
-                    [] => return Err(error).context("PostgreSQL refuses what rides with a batch"),
+                    [] => return Err(riders.refused(error)),
                     [record] => self.bury(record, &error).await?,
                     _ => {
                         let (first, second) = part.split_at(part.len() / 2);
