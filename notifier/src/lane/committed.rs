@@ -100,6 +100,7 @@ mod tests {
         let mut chunk = chunk();
         let after = Committed::Unanswered.follow(&Change::Revoked(0), &mut chunk);
         assert_eq!((after, chunk.pending.len()), (Committed::Unanswered, 3));
+        assert!(after.end(3).is_err(), "it does not end as if all were well");
         let back = Change::Assigned(0, Progress::up_to(12));
         assert_eq!(after.follow(&back, &mut chunk), Committed::Unanswered);
         assert_eq!(chunk.doubtful(), [(0, Progress::up_to(12))]);
