@@ -1,5 +1,5 @@
 //! The services of the demo: all started, all ready, drained at the end. They
-//! die with the demo, unless they are kept.
+//! die with the demo, however it ends, unless they are kept.
 
 use std::path::Path;
 
@@ -33,16 +33,18 @@ impl Services {
     ) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", service::free_port(WATCH_PORT)?);
         service::set(&mut env, "AUDIT_ADMIN_LISTEN", listen);
-        let mut running = Vec::with_capacity(names.len());
+        // From the first on in what ends them.
+        let mut services = Self { running: Vec::with_capacity(names.len()), env };
         for &name in names {
             let (program, args) = (folder.join(name), arguments(name, logs));
-            let launch = Launch { name, program: &program, args, env: &env, logs, life };
-            running.push(Service::start(&launch)?);
+            let env = &services.env;
+            let launch = Launch { name, program: &program, args, env, logs, life };
+            services.running.push(Service::start(&launch)?);
         }
-        for service in &mut running {
+        for service in &mut services.running {
             service.wait_until_ready().await?;
         }
-        Ok(Self { running, env })
+        Ok(services)
     }
 
     /// Process ids by name.
@@ -70,12 +72,26 @@ impl Services {
         self.running.iter_mut().try_for_each(Service::check)
     }
 
+    /// Leaves them running.
+    pub(crate) fn keep(mut self) {
+        self.running.clear();
+    }
+
     /// Drains and ends all services, in the order of the flow.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         for service in &mut self.running {
             service.stop().await?;
         }
         Ok(())
+    }
+}
+
+/// What was started to be kept would outlive a demo that breaks off.
+impl Drop for Services {
+    fn drop(&mut self) {
+        for service in &self.running {
+            service.ask_to_end();
+        }
     }
 }
 
@@ -88,5 +104,52 @@ fn arguments(name: &str, logs: &Path) -> Vec<String> {
             vec!["--sink".to_owned(), format!("file:{}", told.display())]
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that never says that it is ready, and tells its process id.
+    fn never_ready(folder: &Path) {
+        let program = folder.join("ingest");
+        fs::write(&program, "#!/bin/sh\necho $$\nexec sleep 600\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    async fn first_line(log: &Path) -> String {
+        loop {
+            let text = fs::read_to_string(log).unwrap_or_default();
+            if let Some((line, _)) = text.split_once('\n') {
+                return line.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn services_that_are_to_be_kept_end_with_a_demo_that_breaks_off() {
+        let folder = std::env::temp_dir().join(format!("ordermill-demo-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        never_ready(&folder);
+        let (env, log) = (service::environment(Vec::new()).unwrap(), folder.join("ingest.log"));
+        let pid = tokio::select! {
+            _ = Services::start(&["ingest"], &folder, &folder, env, Life::OnItsOwn) => panic!(),
+            pid = first_line(&log) => pid,
+        };
+        let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let lives = || !stat().is_empty() && !stat().contains(") Z ");
+        for _look in 0..1_000 {
+            if !lives() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert!(!lives(), "{pid} still runs");
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

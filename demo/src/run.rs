@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<u8> {
 
 async fn play(args: &Args) -> anyhow::Result<u8> {
     let folder = stack::build::programs(&PROGRAMS)?;
-    let stack = bring_up(args).await?;
+    let mut stack = bring_up().await?;
     let files = Files::new(stack.dir())?;
     let env = environment(stack.env())?;
     let life = if args.keep { Life::OnItsOwn } else { Life::WithCaller };
@@ -85,7 +85,11 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     if args.keep {
+        // Only now: who interrupts the demo, or reads why it failed, is shown no process
+        // to end.
+        stack.pin()?;
         println!("{}", farewell::lines(&services.env, &services.pids(), stack.dir()));
+        services.keep();
     } else {
         services.stop().await?;
         tokio::task::spawn_blocking(move || stack.release()).await??;
@@ -130,12 +134,9 @@ impl Files {
     }
 }
 
-async fn bring_up(args: &Args) -> anyhow::Result<Stack> {
+async fn bring_up() -> anyhow::Result<Stack> {
     let mut options = stack::Options::named("demo");
     options.data = stack::Data::Fresh;
-    if args.keep {
-        options.hold = stack::Hold::Pinned;
-    }
     tokio::task::spawn_blocking(move || stack::up(&options, &mut Progress::stderr())).await?
 }
 

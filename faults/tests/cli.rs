@@ -61,20 +61,22 @@ fn an_interrupt_while_servers_start_ends_the_harness() {
     fs::set_permissions(&starter, fs::Permissions::from_mode(0o755)).unwrap();
     let mut harness = faults(&folder, &starter, &["run", "processor-kill"]).spawn().unwrap();
     let pid = |text: String| Pid::from_raw(text.trim().parse().ok()?);
-    let starting = wait_for("the start", || fs::read_to_string(&begun).ok().and_then(pid));
+    let starting = wait_for(|| fs::read_to_string(&begun).ok().and_then(pid)).unwrap();
     kill_process(Pid::from_child(&harness), Signal::INT).unwrap();
-    let status = wait_for("the end", || harness.try_wait().unwrap());
-    assert_eq!(status.code(), Some(130));
+    let ended = wait_for(|| harness.try_wait().unwrap());
+    // With what it waited for even a deaf one ends.
     kill_process(starting, Signal::KILL).unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(130));
 }
 
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// What comes within a time that is ample.
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || Instant::now() > deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what} did not come");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -60,8 +60,8 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         progress.note(&note);
     }
     // Only now: a caller that dies or fails on the way leaves nothing running.
-    if stack.lease.is_some() && options.hold == Hold::Pinned {
-        lease::command(&options.dir, &Request::Pin, progress)?;
+    if options.hold == Hold::Pinned {
+        stack.pin()?;
     }
     Ok(stack)
 }
@@ -130,6 +130,19 @@ impl Stack {
     /// PostgreSQL is not ours, or it cannot be done now.
     pub fn standby(&self, step: StandbyStep) -> Result<()> {
         lease::command(&self.dir, &Request::Standby(step), &mut Progress::silent())
+    }
+
+    /// Keeps the stack up until somebody says `down`; servers that were given by address
+    /// are somebody else's.
+    ///
+    /// # Errors
+    /// When the supervisor does not answer.
+    pub fn pin(&mut self) -> Result<()> {
+        self.hold = Hold::Pinned;
+        match self.lease {
+            Some(_) => lease::command(&self.dir, &Request::Pin, &mut Progress::silent()),
+            None => Ok(()),
+        }
     }
 
     /// Gives the lease back and, when nobody else holds the stack and it does

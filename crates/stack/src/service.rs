@@ -146,13 +146,18 @@ impl Service {
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
+    /// Asks it to drain and to end, without waiting for that.
+    pub fn ask_to_end(&self) {
+        // It may have ended a moment ago.
+        let _gone = self.signal(Signal::TERM);
+    }
+
     /// Drains and ends it.
     ///
     /// # Errors
     /// With the end of its log, when it does not end cleanly.
     pub async fn stop(&mut self) -> Result<()> {
-        // It may have ended a moment ago.
-        let _gone = self.signal(Signal::TERM);
+        self.ask_to_end();
         match tokio::time::timeout(DRAIN_DEADLINE, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(status) => {
