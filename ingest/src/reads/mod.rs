@@ -160,16 +160,13 @@ impl Reads {
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, String> {
         let mut lent = self.pool.acquire().await.map_err(|error| error.to_string())?;
-        match tokio::time::timeout(READ_TIMEOUT, statement(&mut lent)).await {
-            Ok(outcome) => {
-                give_back(lent).await;
-                outcome.map_err(|error| error.to_string())
-            }
-            Err(_) => {
-                lent.close_on_drop();
-                Err("no answer".to_owned())
-            }
-        }
+        // Whoever gives the read up, here or by hanging up, leaves a connection of which
+        // nobody knows whether it will ever answer.
+        lent.close_on_drop();
+        let outcome = tokio::time::timeout(READ_TIMEOUT, statement(&mut lent)).await;
+        let outcome = outcome.map_err(|_| "no answer".to_owned())?;
+        give_back(lent).await;
+        outcome.map_err(|error| error.to_string())
     }
 
     fn permit(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
