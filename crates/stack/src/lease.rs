@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::progress::Progress;
 use crate::protocol::{Envelope, Reply, Request, Status, Up, VERSION};
 use crate::supervisor::{LOCK, LOG, SOCKET};
-use crate::{logs, program, socket};
+use crate::{logs, place, program, socket};
 
 /// A supervisor that follows another one waits until that has stopped its servers.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -149,8 +149,7 @@ fn connect_or_start(dir: &Path, progress: &mut Progress) -> Result<UnixStream> {
     if let Ok(connection) = socket::connect(dir, SOCKET) {
         return Ok(connection);
     }
-    fs::create_dir_all(dir.join("logs"))
-        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+    place::make(&dir.join("logs"))?;
     // Of several callers that find no supervisor, one starts it and the others find it.
     let start = File::create(dir.join("start.lock"))?;
     flock(&start, FlockOperation::LockExclusive)?;

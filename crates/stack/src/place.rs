@@ -5,9 +5,12 @@
 //! that other users can reach; a checkout under /root (mode 700) is not.
 
 use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 use crate::env;
 
@@ -30,6 +33,24 @@ pub fn home() -> PathBuf {
         return workspace.join(".ordermill");
     }
     std::env::temp_dir().join(format!("ordermill-{:016x}", hash(workspace.as_os_str())))
+}
+
+/// Makes a stack's folder, and those above it that are missing. PostgreSQL does not run
+/// as root: its user has to walk through what root makes, whatever the umask is.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make(dir: &Path) -> Result<()> {
+    let missing: Vec<_> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
+    let made = fs::create_dir_all(dir).and_then(|()| match rustix::process::getuid().is_root() {
+        true => missing.iter().try_for_each(open),
+        false => Ok(()),
+    });
+    made.with_context(|| format!("cannot make the folder {}", dir.display()))
+}
+
+fn open(folder: &&Path) -> std::io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o755))
 }
 
 /// Why `home` is not in the workspace, when it is not.
@@ -75,7 +96,8 @@ pub fn others_can_reach(folder: &Path) -> bool {
         .all(|ancestor| ancestor.mode() & OTHERS_MAY_ENTER != 0)
 }
 
-fn hash(text: &OsStr) -> u64 {
+/// Tells paths apart in names that may not be long.
+pub(crate) fn hash(text: &OsStr) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -83,8 +105,7 @@ fn hash(text: &OsStr) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
+    use rustix::fs::Mode;
 
     use super::*;
 
@@ -99,5 +120,22 @@ mod tests {
         assert!(!others_can_reach(&inner));
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o711)).unwrap();
         assert!(others_can_reach(&inner));
+    }
+    #[test]
+    fn what_root_makes_lets_others_through_and_what_was_there_stays_as_it_is() {
+        if !rustix::process::getuid().is_root() {
+            return;
+        }
+        let top = tempfile::tempdir().unwrap();
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let dir = top.path().join(".ordermill/demo");
+        let usual = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+        let made = make(&dir);
+        rustix::process::umask(usual);
+        made.unwrap();
+        let mode = |folder: &Path| folder.metadata().unwrap().mode() & 0o777;
+        assert_eq!(mode(&dir), 0o755);
+        assert_eq!(mode(dir.parent().unwrap()), 0o755);
+        assert_eq!(mode(top.path()), 0o700);
     }
 }
