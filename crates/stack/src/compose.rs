@@ -126,12 +126,13 @@ fn port_variable(server: Server) -> &'static str {
     }
 }
 
-/// Compose allows lower case letters, digits, dashes and underscores.
+/// Compose allows lower case letters, digits, dashes and underscores. The hash is of the
+/// whole path: stacks of two checkouts have the same names.
 fn project(dir: &Path) -> String {
     let name = dir.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     let name: String = name.unwrap_or_default().chars().filter(|&letter| allowed(letter)).collect();
-    format!("ordermill-{name}")
+    format!("ordermill-{name}-{:08x}", place::hash(dir.as_os_str()) >> 32)
 }
 
 async fn succeeds(arguments: &[&str]) -> bool {
@@ -161,6 +162,15 @@ mod tests {
 
     #[test]
     fn a_project_name_keeps_only_what_compose_allows() {
-        assert_eq!(project(Path::new("/x/My Stack_2")), "ordermill-mystack_2");
+        let name = project(Path::new("/x/My Stack_2"));
+        let hash = name.strip_prefix("ordermill-mystack_2-").unwrap();
+        assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    }
+
+    #[test]
+    fn stacks_of_two_checkouts_have_projects_of_their_own() {
+        let [one, other] = ["/one/.ordermill/demo", "/other/.ordermill/demo"].map(Path::new);
+        assert_ne!(project(one), project(other));
+        assert_eq!(project(one), project(one));
     }
 }

@@ -76,7 +76,8 @@ fn compose_is_used_when_an_engine_answers_and_stopped_in_the_end() {
 
     let calls = fs::read_to_string(calls).unwrap();
     let file = stack::place::workspace().join("docker-compose.yml");
-    let compose = format!("compose --project-name ordermill-stack --file {}", file.display());
+    let project = calls.split_whitespace().find(|word| word.starts_with("ordermill-stack-"));
+    let compose = format!("compose --project-name {} --file {}", project.unwrap(), file.display());
     let none = "KAFKA_PORT= POSTGRES_PORT=";
     let expected = [
         format!("compose version {none}"),
