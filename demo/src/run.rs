@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::Value;
 use stack::service::{Life, environment};
+use stack::turn::Turn;
 use stack::usage::{Usage, of_tree};
 use stack::{Progress, Server, Stack};
 use tokio::process::Command;
@@ -17,6 +18,8 @@ use crate::processes::{SERVICES, Services, TOLD, WATCH};
 use crate::report::{Cost, Report};
 use crate::{farewell, tables, watch};
 
+/// The demo's stack.
+const STACK: &str = "demo";
 /// What the demo runs, beside itself.
 const PROGRAMS: [&str; 6] = ["ingest", "processor", "notifier", "loadgen", "audit", "stack"];
 /// Exit code of a run that Ctrl-C ended.
@@ -27,6 +30,7 @@ const LOADGEN_INVALID: i32 = 4;
 
 /// Runs the demo; gives the exit code.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<u8> {
+    let _turn = Turn::take(&stack::place::folder(STACK), "cargo demo")?;
     let stop = service::shutdown::on_signal()?;
     tokio::select! {
         outcome = play(args) => outcome,
@@ -135,7 +139,7 @@ impl Files {
 }
 
 async fn bring_up() -> anyhow::Result<Stack> {
-    let mut options = stack::Options::named("demo");
+    let mut options = stack::Options::named(STACK);
     options.data = stack::Data::Fresh;
     tokio::task::spawn_blocking(move || stack::up(&options, &mut Progress::stderr())).await?
 }

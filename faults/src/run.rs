@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use stack::turn::Turn;
 
 use crate::args::{Args, Command, RunArgs};
 use crate::catalogue::catalogue;
@@ -21,6 +22,11 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 /// Carries out what was typed; gives the exit code.
 pub(crate) async fn run(args: Args) -> Result<u8> {
+    let _turn = match args.command {
+        Command::List => None,
+        Command::Run(_) => Some(turn("cargo faults run")?),
+        Command::Mutations(_) => Some(turn("cargo faults mutations")?),
+    };
     let stop = service::shutdown::on_signal()?;
     let work = async {
         match &args.command {
@@ -45,6 +51,10 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
             Ok(EXIT_INTERRUPTED)
         }
     }
+}
+
+fn turn(command: &str) -> Result<Turn> {
+    Turn::take(&stack::place::folder(world::STACK), command)
 }
 
 /// One thing to run: a name, and scenarios with their begin.

@@ -14,6 +14,8 @@ use crate::needs::{Needs, SmallDisk};
 use crate::scenario::Program;
 use crate::squad::{Programs, Squad};
 
+/// The usual stack; one on a small disk has another.
+pub(crate) const STACK: &str = "faults";
 /// The folder of what the programs say, beside those of the rounds.
 pub(crate) const LOGS: &str = "logs";
 /// Programs that the harness runs.
@@ -158,7 +160,7 @@ impl World {
 /// A stack that begins empty.
 fn options(needs: Needs) -> Result<(stack::Options, Option<SmallDisk>)> {
     let Needs::SmallDisk(server) = needs else {
-        let mut options = stack::Options::named("faults");
+        let mut options = stack::Options::named(STACK);
         options.data = stack::Data::Fresh;
         return Ok((options, None));
     };

@@ -34,6 +34,7 @@ mod socket;
 pub mod state;
 pub mod supervisor;
 pub mod topics;
+pub mod turn;
 pub mod usage;
 
 pub use options::{Data, Hold, Options, PartitionOverride, Ports, Schema, Server, Source, Topic};
