@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::answer::{self, Answer};
+use crate::error::RunError;
 use crate::recorder::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,15 +40,13 @@ impl Target {
     ///
     /// # Errors
     /// The text is no such URL, or its host has no address.
-    pub async fn resolve(url: &str) -> anyhow::Result<Self> {
-        let uri: Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
-        let host = uri.host().filter(|_| uri.scheme_str() == Some("http"));
-        let host = host.with_context(|| format!("{url} must look like http://host:port"))?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let mut addresses = tokio::net::lookup_host((bare, uri.port_u16().unwrap_or(80)))
-            .await
-            .with_context(|| format!("cannot resolve {host}"))?;
-        let address = addresses.next().with_context(|| format!("{host} has no address"))?;
+    pub async fn resolve(url: &str) -> Result<Self, RunError> {
+        let uri: Uri =
+            url.parse().map_err(|error| RunError::Usage(format!("{url} is not a URL: {error}")))?;
+        let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"));
+        let no_url = || RunError::Usage(format!("{url} must look like http://host:port"));
+        let host = host.ok_or_else(no_url)?;
+        let address = look_up(host, uri.port_u16().unwrap_or(80)).await?;
         let prefix = uri.path().trim_end_matches('/').to_owned();
         let orders = format!("{prefix}/orders").parse().context("cannot form the path")?;
         let authority = uri.authority().map_or(host, hyper::http::uri::Authority::as_str);
@@ -92,6 +91,14 @@ impl Target {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request
     }
+}
+
+async fn look_up(host: &str, port: u16) -> Result<SocketAddr, RunError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((bare, port)).await;
+    let mut addresses =
+        found.map_err(|error| RunError::Unreachable(format!("cannot resolve {host}: {error}")))?;
+    addresses.next().ok_or_else(|| RunError::Unreachable(format!("{host} has no address")))
 }
 
 /// A connection that comes back after it was lost.

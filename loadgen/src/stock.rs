@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use hyper::Method;
 use tokio::task::JoinSet;
@@ -18,10 +18,14 @@ use crate::error::RunError;
 use crate::load::unreachable;
 use crate::orders::Generator;
 use crate::progress::Progress;
+use crate::recorder::Refusal;
 
 /// Enough to be quick, few enough to share a gateway.
 const CONNECTIONS_MAX: usize = 16;
 const TRIES_MAX: u32 = 5;
+/// What a gateway answers whose broker is away.
+const UNAVAILABLE: u16 = 503;
+const WITHOUT: &str = "with --stock 0 the load goes without";
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const BOOKED_TIMEOUT: Duration = Duration::from_secs(30);
 const BOOKED_PAUSE: Duration = Duration::from_millis(20);
@@ -67,7 +71,7 @@ async fn restock_some(
     round: Arc<Round>,
     mut client: Client,
     target: Arc<Target>,
-) -> anyhow::Result<()> {
+) -> Result<(), RunError> {
     let mut mine = Vec::new();
     loop {
         let n = round.next.fetch_add(1, Ordering::Relaxed);
@@ -78,7 +82,7 @@ async fn restock_some(
             round.progress.note(&format!("restocking, {n} of {} products", round.skus.len()));
         }
     }
-    await_booked(&round, &mut client, &target, &mine).await
+    Ok(await_booked(&round, &mut client, &target, &mine).await?)
 }
 
 async fn restock_one(
@@ -86,18 +90,20 @@ async fn restock_one(
     target: &Target,
     sku: &str,
     pieces: u32,
-) -> anyhow::Result<()> {
+) -> Result<(), RunError> {
     let body = Bytes::from(format!("{{\"quantity\":{pieces},\"reason\":\"restock\"}}"));
     let path = format!("/stock/{sku}/adjustments");
     let mut last = String::new();
     for _try in 0..TRIES_MAX {
         match client.exchange(target.at(Method::POST, &path, body.clone())?).await {
             Ok(Answer::Acknowledged { .. }) => return Ok(()),
-            Ok(Answer::Found) => bail!("cannot restock {sku}: the gateway answered 200, not 202"),
-            Ok(Answer::Refused(refusal)) => {
-                last = format!("{} {}", refusal.status, refusal.problem);
-                if refusal.status != 503 {
-                    break;
+            Ok(Answer::Found) => {
+                return Err(anyhow!("cannot restock {sku}: it answered 200, not 202").into());
+            }
+            Ok(Answer::Refused(Refusal { status, problem })) => {
+                last = format!("{status} {problem}");
+                if status != UNAVAILABLE {
+                    return Err(anyhow!("cannot restock {sku}: {last}; {WITHOUT}").into());
                 }
             }
             // Unknown outcome: once more may be twice, which stock can bear.
@@ -105,7 +111,7 @@ async fn restock_one(
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }
-    bail!("cannot restock {sku}: {last}; with --stock 0 the load goes without")
+    Err(RunError::Unreachable(format!("cannot restock {sku}: {last}; {WITHOUT}")))
 }
 
 /// A product that was never stocked is unknown to the read API; once it is known,

@@ -38,6 +38,8 @@ fn help_begins_with_examples_and_lists_the_exit_codes() {
 fn wrong_usage_is_2_and_a_missing_gateway_is_3() {
     assert_eq!(run("--rate fast").status.code(), Some(2));
     assert_eq!(run("--slo settled.p95<90ms").status.code(), Some(2));
+    assert_eq!(run("--url localhost --orders 1").status.code(), Some(2));
+    assert_eq!(run("--url http://:8080 --orders 1").status.code(), Some(2));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = run(&format!("--url http://{nobody} --orders 1"));
     assert_eq!(output.status.code(), Some(3));
@@ -46,6 +48,19 @@ fn wrong_usage_is_2_and_a_missing_gateway_is_3() {
         message.starts_with(&format!("error: cannot connect to the gateway at {nobody}")),
         "{message}"
     );
+}
+
+#[test]
+fn a_gateway_without_a_broker_and_a_host_without_an_address_are_3() {
+    let (gateway, address) = Gateway::start();
+    gateway.refuse_percent.store(100, Ordering::Relaxed);
+    let output = run(&format!("--url http://{address} --orders 1 --stock 1 --products 1"));
+    let message = text(&output.stderr);
+    assert!(message.starts_with("error: cannot restock p-00000: 503 "), "{message}");
+    assert_eq!(output.status.code(), Some(3));
+    // No resolver is asked for a name that is longer than names may be.
+    let host = "h".repeat(300);
+    assert_eq!(run(&format!("--url http://{host}:1 --orders 1")).status.code(), Some(3));
 }
 
 #[test]
