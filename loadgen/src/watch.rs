@@ -115,7 +115,11 @@ impl Watch {
         self.log.take().map_or(Ok(()), IntervalLog::finish)
     }
 
+    /// Seconds in which settlements are waited for would make saturated ones fewer.
     fn look_for_saturation(&mut self, load: &mut Load, wall_ns: u64) {
+        if load.finished() {
+            return;
+        }
         let busiest =
             load.threads.iter_mut().map(|thread| thread.share_since(wall_ns)).fold(0.0, f64::max);
         let saturated = busiest > SATURATED_SHARE && self.interval.queued > 0;
@@ -142,5 +146,30 @@ impl Watch {
         log.write("accept", span, &self.interval.accept)?;
         log.write("lag", span, &self.interval.lag)?;
         settled.map_or(Ok(()), |settled| log.write("settled", span, settled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::recorder::Recorder;
+
+    #[test]
+    fn seconds_after_the_load_are_no_seconds_of_the_generator() {
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
+        let thread = std::thread::spawn(move || {
+            let _closed = ended.recv();
+            Ok(())
+        });
+        let mut load = Load::of_thread(Arc::new(Recorder::default()), 0, thread);
+        let mut watch = Watch::new(Clock::start(), 0, Progress::Silent);
+        watch.gather(&mut load).unwrap();
+        assert_eq!(watch.saturated, (1, 0));
+        drop(end);
+        load.join().unwrap();
+        watch.gather(&mut load).unwrap();
+        assert_eq!(watch.saturated, (1, 0));
     }
 }
