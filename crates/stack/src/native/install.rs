@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use tokio::process::Command;
 
-use super::kafka;
+use super::{kafka, process};
 use crate::options::Server;
 use crate::place;
 use crate::supervisor::Teller;
@@ -104,7 +104,10 @@ async fn fetch(cache: &Path, jars: &Path, teller: &Teller) -> Result<()> {
     fs::write(&pom, POM)?;
     let unfinished = cache.join(format!("kafka-{}.unfinished", kafka::VERSION));
     drop(fs::remove_dir_all(&unfinished));
-    let output = Command::new("mvn")
+    // A stack that is stopped meanwhile leaves no Maven behind. It would leave apt-get to
+    // its end: a package that is half installed is worse.
+    let mvn = process::tied(&["mvn".to_owned()], "TERM", None);
+    let output = Command::from(mvn)
         .args(["--quiet", "--batch-mode", "--file"])
         .arg(&pom)
         .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
@@ -121,8 +124,8 @@ async fn fetch(cache: &Path, jars: &Path, teller: &Teller) -> Result<()> {
 
 /// Installs Debian packages as root; anybody else is told the command.
 async fn apt_install(packages: &[&str], teller: &Teller) -> Result<()> {
+    let command = apt_command(packages);
     let packages = packages.join(" ");
-    let command = format!("apt-get update && apt-get install -y {packages}");
     if !rustix::process::getuid().is_root() || on_path("apt-get").is_none() {
         bail!("{packages} must be installed first; run: sudo sh -c '{command}'");
     }
@@ -140,6 +143,15 @@ async fn apt_install(packages: &[&str], teller: &Teller) -> Result<()> {
         bail!("`{command}` failed; it said:\n  {}", last_words(&said));
     }
     Ok(())
+}
+
+/// What installs packages. The one of PostgreSQL makes a cluster and runs it, unless it is
+/// told before that nobody wants one.
+fn apt_command(packages: &[&str]) -> String {
+    const NO_CLUSTER: &str = "apt-get install -y postgresql-common && \
+         pg_conftool /etc/postgresql-common/createcluster.conf set create_main_cluster false && ";
+    let before = if packages.contains(&"postgresql") { NO_CLUSTER } else { "" };
+    format!("apt-get update && {before}apt-get install -y {}", packages.join(" "))
 }
 
 /// A cluster can only be run by the version that made it; a new one by any.
@@ -215,6 +227,17 @@ fn last_words(output: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn postgresql_is_installed_without_a_cluster_of_the_systems_own() {
+        assert_eq!(apt_command(&["maven"]), "apt-get update && apt-get install -y maven");
+        assert_eq!(
+            apt_command(&["postgresql", "maven"]),
+            "apt-get update && apt-get install -y postgresql-common && \
+             pg_conftool /etc/postgresql-common/createcluster.conf set create_main_cluster false && \
+             apt-get install -y postgresql maven"
+        );
+    }
 
     #[test]
     fn java_versions_old_and_new_are_understood() {

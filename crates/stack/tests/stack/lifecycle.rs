@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use stack::{Options, Progress, Schema, Server, Source};
 
 use crate::broker::{partitions, records, write};
-use crate::support::{Place, children_of, kill, lives, pid, wait_until};
+use crate::support::{Place, children_of, kill, lives, pid, script, wait_until};
 
 #[test]
 fn two_stacks_run_side_by_side_and_stop_one_by_one() {
@@ -64,6 +64,27 @@ fn a_caller_killed_during_the_start_leaves_nothing_running() {
     wait_until("the end of everything", || {
         !lives(supervisor) && servers.iter().all(|&pid| !lives(pid))
     });
+}
+
+#[test]
+fn a_stack_stopped_while_it_fetches_leaves_no_maven_running() {
+    let place = Place::new();
+    let top = place.dir.parent().unwrap();
+    let (bin, fetches) = (top.join("bin"), top.join("fetches"));
+    let mvn = format!("echo $$ >{}; exec sleep 1000", fetches.display());
+    script(&bin, "mvn", &mvn);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut up = place.stack(&["up", "--servers", "native"]);
+    up.env("PATH", path).env("ORDERMILL_CACHE", top.join("cache")).stderr(Stdio::null());
+    let mut up = up.spawn().unwrap();
+    let fetching = || std::fs::read_to_string(&fetches).is_ok_and(|pid| pid.ends_with('\n'));
+    wait_until("the fetch", fetching);
+    let mvn = std::fs::read_to_string(&fetches).unwrap().trim().parse().unwrap();
+    // It would start the stack again.
+    up.kill().unwrap();
+    up.wait().unwrap();
+    place.ok(&["down"]);
+    wait_until("the end of Maven", || !lives(mvn));
 }
 
 #[test]
