@@ -5,9 +5,9 @@ mod standby;
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use stack::Server;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::expect;
 use crate::scenario::Action;
@@ -16,10 +16,14 @@ use crate::world::World;
 /// Copies made by one redelivery, of each partition.
 const COPIES: i64 = 500;
 
+/// How long PostgreSQL may take for an action. What stops it, or holds what the action
+/// waits for, ends with a later step, which has to get its turn.
+const DATABASE_MAX: Duration = Duration::from_secs(10);
+
 /// Does one thing to the system.
 ///
 /// # Errors
-/// It could not be done, which voids the scenario.
+/// It could not be done, and may be tried again.
 pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
     match action {
         Action::Kill(program) => world.squad.kill(program),
@@ -46,7 +50,7 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         | Action::EndSessions
         | Action::Migrate
         | Action::Writable(_)
-        | Action::Release => postgres::act(world, action).await,
+        | Action::Release => within_max(postgres::act(world, action)).await,
         Action::Link(link, weather) => {
             world.links.set(link, weather);
             Ok(())
@@ -78,4 +82,8 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::StartLoad => world.load()?.start_again(),
         Action::FlashSale(orders, stock) => world.load()?.flash_sale(orders, stock).await,
     }
+}
+
+async fn within_max(action: impl Future<Output = Result<()>>) -> Result<()> {
+    timeout(DATABASE_MAX, action).await.context("PostgreSQL does not get it done")?
 }

@@ -74,17 +74,19 @@ async fn end_sessions(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// Adds what no program knows of, then makes it unseen again: both directions of a
-/// migration, each while orders come in.
+/// migration, each while orders come in. Can be tried again from any of its steps.
 async fn migrate(world: &World) -> Result<()> {
     let mut connection = PgConnection::connect(world.stack.database_url()).await?;
     for statement in [
         "set lock_timeout = '1s'",
-        "alter table orders add column gift boolean not null default false",
-        "create index concurrently orders_gift on orders (created_at) where gift",
-        "alter table payments add column wallet text",
-        "drop index concurrently orders_gift",
-        "alter table orders drop column gift",
-        "alter table payments drop column wallet",
+        // Beside an open transaction the index waits; it has to end before we give up.
+        "set statement_timeout = '8s'",
+        "alter table orders add column if not exists gift boolean not null default false",
+        "create index concurrently if not exists orders_gift on orders (created_at) where gift",
+        "alter table payments add column if not exists wallet text",
+        "drop index concurrently if exists orders_gift",
+        "alter table orders drop column if exists gift",
+        "alter table payments drop column if exists wallet",
     ] {
         sqlx::query(statement).execute(&mut connection).await.context(statement)?;
     }
