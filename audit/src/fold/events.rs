@@ -7,8 +7,9 @@ use contract::OrderStatus;
 use uuid::Uuid;
 
 use super::ledger::{Ledger, print_texts};
-use super::order::{InTurn, Order, Refund, Step};
+use super::order::Order;
 use super::orders::print_rejection;
+use super::told::{InTurn, Refund, Step};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::{Fingerprint, of_text};
@@ -237,7 +238,7 @@ pub fn all_told(order: &Order) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::order::Told;
+    use crate::fold::told::Told;
     use crate::rules::money::Code;
 
     fn order(status: OrderStatus, told: Told) -> Order {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::by_id::{ById, Identified, Names};
 use super::lines::{Lines, print_line};
-use super::order::{Order, Told};
+use super::order::Order;
+use super::told::Told;
 use crate::place::{BodyHash, Fingerprint, Place, body_hash, of_text};
 use crate::rules::{self, Defects, Meaning, Record, id_of};
 

@@ -19,4 +19,5 @@ pub mod receipts;
 pub mod refused;
 pub mod requests;
 pub mod stock;
+pub mod told;
 pub mod totals;

@@ -8,7 +8,7 @@ use super::asks::target;
 use super::books::Books;
 use crate::fold::causes::Rejection;
 use crate::fold::ledger::Repeat;
-use crate::fold::order::Told;
+use crate::fold::told::Told;
 use crate::fold::{orders, payments, processed};
 use crate::place::BodyHash;
 use crate::read::window::Found;

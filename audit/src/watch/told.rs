@@ -8,7 +8,7 @@ use super::books::Books;
 use crate::findings::{Findings, Sample};
 use crate::fold::causes::Causes;
 use crate::fold::ledger::Ledger;
-use crate::fold::order::Told;
+use crate::fold::told::Told;
 use crate::fold::{dead_letters, events, orders};
 use crate::invariants::Invariant;
 use crate::read::window::Found;
