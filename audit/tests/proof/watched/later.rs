@@ -7,8 +7,18 @@ use audit::watch::Watch;
 use audit::{Begin, Config};
 use testkit::Bed;
 
-use super::{before, before_within, config, level, open_from, tell};
+use super::{before_within, config, level, open_from, tell};
 use crate::world::{self, World, hash, id};
+
+/// A watch that has proved all orders, told of all, and forgotten them.
+async fn forgotten(world: &World, copy: &mut world::Copy, patience: Duration) -> (Watch, Bed) {
+    let (mut watch, told) = before_within(world, copy, patience).await;
+    watch.keep(0);
+    copy.spoil("").await;
+    tell(world, &told).await;
+    level(&mut watch).await;
+    (watch, told)
+}
 
 /// A cancellation of order 8, a repetition of order 1 and one of order 9 with
 /// another body: written after all orders were proved and forgotten.
@@ -80,11 +90,7 @@ async fn tell_cancelled(world: &World, told: &Bed) {
 async fn what_is_asked_of_forgotten_orders_is_judged_by_their_rows() {
     let world = World::honest("audit-watch-later").await;
     let mut copy = world.copy().await;
-    let (mut watch, told) = before(&world, &mut copy).await;
-    watch.keep(0);
-    copy.spoil("").await;
-    tell(&world, &told).await;
-    level(&mut watch).await;
+    let (mut watch, told) = forgotten(&world, &mut copy, Duration::ZERO).await;
     assert_eq!(watch.standing().proved_orders, 10);
     // Two arrivals of stock are remembered by time.
     assert!(watch.books().retained() <= 5, "{}", watch.books().retained());
@@ -118,11 +124,7 @@ async fn refuse_cancellation(world: &World) -> String {
 async fn of_a_forgotten_order_only_what_is_new_is_waited_for() {
     let world = World::honest("audit-watch-waits").await;
     let mut copy = world.copy().await;
-    let (mut watch, told) = before(&world, &mut copy).await;
-    watch.keep(0);
-    copy.spoil("").await;
-    tell(&world, &told).await;
-    level(&mut watch).await;
+    let (mut watch, _told) = forgotten(&world, &mut copy, Duration::ZERO).await;
     let refused = refuse_cancellation(&world).await;
     copy.spoil(&refused).await;
     level(&mut watch).await;
@@ -140,11 +142,7 @@ async fn of_a_forgotten_order_only_what_is_new_is_waited_for() {
 async fn an_order_outlives_its_trace() {
     let world = World::honest("audit-watch-outlives").await;
     let mut copy = world.copy().await;
-    let (mut watch, told) = before_within(&world, &mut copy, Duration::from_secs(3600)).await;
-    watch.keep(0);
-    copy.spoil("").await;
-    tell(&world, &told).await;
-    level(&mut watch).await;
+    let (mut watch, told) = forgotten(&world, &mut copy, Duration::from_secs(3600)).await;
     let places = ask_again(&world).await;
     let old = format!("delete from processed_events where event_id = '{}'", id(8));
     copy.spoil(&format!("{} {old}", done(&world, &places, true))).await;
@@ -164,11 +162,7 @@ async fn an_order_outlives_its_trace() {
 async fn a_forgotten_order_that_keeps_its_stock_is_found() {
     let world = World::honest("audit-watch-kept").await;
     let mut copy = world.copy().await;
-    let (mut watch, told) = before(&world, &mut copy).await;
-    watch.keep(0);
-    copy.spoil("").await;
-    tell(&world, &told).await;
-    level(&mut watch).await;
+    let (mut watch, told) = forgotten(&world, &mut copy, Duration::ZERO).await;
     let places = ask_again(&world).await;
     let refusal = "delete from refused_events where reason = 'body_mismatch'";
     copy.spoil(&format!("{}; {refusal}", done(&world, &places, false))).await;
