@@ -55,7 +55,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// A round's load, running.
+    /// A round's load, running. Its folder is empty at first: receipts of an earlier run
+    /// would pass for its own.
     ///
     /// # Errors
     /// The generator cannot be run.
@@ -65,6 +66,10 @@ impl Load {
         env: Vec<(String, String)>,
         rate: u32,
     ) -> Result<Self> {
+        if files.exists() {
+            std::fs::remove_dir_all(files)
+                .with_context(|| format!("cannot empty {}", files.display()))?;
+        }
         std::fs::create_dir_all(files)
             .with_context(|| format!("cannot make {}", files.display()))?;
         let (program, files) = (folder.join("loadgen"), files.to_owned());
@@ -175,5 +180,22 @@ impl Load {
         self.seen.refused += number("refused");
         self.seen.failed += failed;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn receipts_of_an_earlier_run_are_none_of_this_load() {
+        let folder = std::env::temp_dir().join(format!("ordermill-load-{}", std::process::id()));
+        let (files, receipts) = (folder.join("01-x"), folder.join("01-x/receipts-1.csv"));
+        std::fs::create_dir_all(&files).unwrap();
+        std::fs::write(&receipts, "order_id\nearlier\n").unwrap();
+        std::os::unix::fs::symlink("/bin/true", folder.join("loadgen")).unwrap();
+        let load = Load::start(&folder, &files, Vec::new(), 1).unwrap();
+        assert_eq!((load.receipts.as_slice(), receipts.exists()), ([receipts].as_slice(), false));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }
