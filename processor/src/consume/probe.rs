@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedMessage;
 use rdkafka::{Offset, TopicPartitionList};
+use service::kafka::let_go;
 
 use crate::lane::Witness;
 
@@ -58,8 +59,15 @@ pub fn compare(brokers: &str, topic: &str, partition: i32, witness: &Witness) ->
 
 /// The first record from a place on.
 fn first(brokers: &str, place: (&str, i32, i64)) -> Option<OwnedMessage> {
-    let begun = Instant::now();
     let consumer = reader(brokers, place).ok()?;
+    let found = read(&consumer);
+    // Whoever looks goes on, however long it takes to close.
+    let_go(consumer);
+    found
+}
+
+fn read(consumer: &BaseConsumer) -> Option<OwnedMessage> {
+    let begun = Instant::now();
     while begun.elapsed() < LOOK {
         match consumer.poll(LOOK.saturating_sub(begun.elapsed())) {
             Some(Ok(record)) => return Some(record.detach()),

@@ -55,14 +55,16 @@ pub fn has_lost_kafka<C: ClientContext>(client: &Client<C>, brokers: &str) -> bo
     alone() && answers_new_clients(brokers) && alone()
 }
 
-/// Drops a client that has lost Kafka: closing it may wait for the brokers that it
-/// does not have, and nobody else shall.
-pub fn let_go(lost: impl Send + 'static) {
-    std::thread::spawn(move || drop(lost));
+/// Drops a client that has lost Kafka, or asks while Kafka is only coming back: closing
+/// it may wait for brokers that it does not have, and nobody else shall.
+pub fn let_go(client: impl Send + 'static) {
+    std::thread::spawn(move || drop(client));
 }
 
 fn answers_new_clients(brokers: &str) -> bool {
     let probe: Result<BaseConsumer, _> = super::client(brokers, "ordermill-probe").create();
-    let answer = probe.and_then(|probe| probe.fetch_metadata(None, FIRST_ANSWER));
+    let Ok(probe) = probe else { return false };
+    let answer = probe.fetch_metadata(None, FIRST_ANSWER);
+    let_go(probe);
     answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
 }
