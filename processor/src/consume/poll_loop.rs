@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Claims;
 use super::assignment::{Assignment, Change};
+use super::membership::Membership;
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source, Witness};
@@ -58,6 +59,7 @@ pub struct PollLoop {
     metrics: PollMetrics,
     hinted_at: Instant,
     silence: Silence,
+    membership: Membership,
     /// When to ask again for what Kafka did not say of a log.
     compare_at: Instant,
 }
@@ -96,6 +98,7 @@ impl PollLoop {
             metrics: PollMetrics::new(),
             hinted_at: Instant::now(),
             silence: Silence::from(Instant::now()),
+            membership: Membership::default(),
             compare_at: Instant::now(),
         })
     }
@@ -118,6 +121,7 @@ impl PollLoop {
             self.pause_and_resume()?;
             self.hint(false);
             self.look_for_kafka()?;
+            self.look_for_membership()?;
             self.look_for_another_log()?;
             self.look_for_lost_lanes()?;
             self.look_for_standstill()?;

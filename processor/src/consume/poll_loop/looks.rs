@@ -11,6 +11,7 @@ use service::kafka::{Silence, has_lost_kafka, let_go};
 use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
+use crate::consume::membership::{Given, Kafka, Next};
 use crate::consume::probe::{Found, Log, compare, look};
 use crate::consume::watchdog::Standing;
 
@@ -86,6 +87,24 @@ impl PollLoop {
             return Ok(());
         }
         tracing::warn!("Kafka answers others and not our consumer: joining the group anew");
+        self.join_anew()
+    }
+
+    /// The same for one that lost its lanes while Kafka was away and gets none back.
+    pub(super) fn look_for_membership(&mut self) -> anyhow::Result<()> {
+        let away = self.config.health.is_failing("kafka");
+        let kafka = if away { Kafka::Away } else { Kafka::There };
+        let given = if self.lanes.is_empty() { Given::Nothing } else { Given::Lanes };
+        match self.membership.look(given, kafka, Instant::now()) {
+            Next::Wait => Ok(()),
+            Next::JoinAnew => {
+                tracing::warn!("Kafka is back and the group gives no partition: joining it anew");
+                self.join_anew()
+            }
+        }
+    }
+
+    fn join_anew(&mut self) -> anyhow::Result<()> {
         let lanes: Vec<_> = self.lanes.keys().copied().collect();
         lanes.into_iter().for_each(|lane| self.revoked(lane));
         let fresh = join(&self.config, self.consumer.context().renewed())?;
@@ -160,6 +179,8 @@ impl PollLoop {
                     let topic = lane.topic(&self.config.topics);
                     let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
                     let Ok((_, end)) = ends else { continue };
+                    // The client does not always say that its offset is gone.
+                    ensure!(end >= next, "{}", self.name_the_gap());
                     ensure!(
                         !feed.watchdog.must_end(next, end, now)
                             || look(&self.config.brokers, topic, lane.partition, next)
