@@ -201,6 +201,20 @@ fn a_second_cancellation_may_lie_in_a_lower_partition() {
 }
 
 #[test]
+fn a_cancellation_in_another_partition_may_overtake_its_order() {
+    let cancelled = |partition: i32| {
+        let mut books = Books::new();
+        books.created(at(0, 0), ANN);
+        books.cancel(at(partition, 1));
+        books.row(at(0, 0), "ann", "PAID", None);
+        books.refused(CANCEL, at(partition, 1), "order.cancel_requested.v1", "unknown_order");
+        books.broken()
+    };
+    assert_eq!(cancelled(1), [""; 0]);
+    assert_eq!(cancelled(0), ["refused-event-unexpected"]);
+}
+
+#[test]
 fn a_correction_of_pieces_that_were_certainly_there_was_refused_wrongly() {
     let refused = |pieces: i64, restocked_us: i64| {
         let mut books = Books::new();

@@ -1,9 +1,10 @@
 //! What became of each cancellation and shipment: it had its effect, or it is
 //! in `refused_events` with a reason that can be true.
 //!
-//! They have their order's key, so they lie in its partition: what stands
-//! before the order cannot have known it. When a payment was settled is not in
-//! the log, so whether a shipment came too early is the processor's word.
+//! They have their order's key, so they lie in its partition: what stands before
+//! the order cannot have known it. When partitions were added they may lie in
+//! another, and which was read first is not in the log. Nor is when a payment was
+//! settled, so whether a shipment came too early is the processor's word.
 
 use contract::OrderStatus;
 
@@ -61,10 +62,12 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
     let Some(status) = order.status else { return };
     let mut cause = None;
     for request in requests {
-        let before = request.place.partition == order.partition && request.place < order.place();
+        let elsewhere = request.place.partition != order.partition;
+        let before = !elsewhere && request.place < order.place();
         let invariant = missing_or_wrong(request);
         let detail = match request.refused {
-            Some(Refusal::UnknownOrder) if before => continue,
+            // From another partition it may have overtaken its order.
+            Some(Refusal::UnknownOrder) if before || elsewhere => continue,
             Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
             None if forgotten(ledger, request) && !caused(request, order) => continue,
             _ if before => "the order was not known yet".to_owned(),
