@@ -115,6 +115,16 @@ pub struct Unreadable {
     pub published: bool,
 }
 
+impl Request {
+    /// The order that is to be cancelled or shipped.
+    pub fn target(&self) -> Option<Uuid> {
+        match self.ask {
+            Ask::Cancel(order, _) | Ask::Ship(order, _) => Some(order),
+            Ask::Adjust(..) => None,
+        }
+    }
+}
+
 impl Identified for Request {
     fn id(&self) -> Uuid {
         self.id

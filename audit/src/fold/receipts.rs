@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::ledger::{Ask, Ledger, Request};
+use super::ledger::{Ledger, Request};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::{BodyHash, Place};
@@ -65,21 +65,13 @@ impl<'a> Places<'a> {
             return Some((Some(order.id), order.body));
         }
         if let Some(request) = self.requests.get(&place) {
-            return Some((target(request), request.body));
+            return Some((request.target(), request.body));
         }
         if let Some(repeat) = ledger.repeats.get(&place) {
             let request = ledger.requests.find(repeat.id).map(|n| ledger.requests.get(n));
-            return Some((request.map_or(Some(repeat.id), target), repeat.body));
+            return Some((request.map_or(Some(repeat.id), Request::target), repeat.body));
         }
         let unreadable = ledger.unreadable.get(&place)?;
         Some((unreadable.key, unreadable.body))
-    }
-}
-
-/// The order that is to be cancelled or shipped.
-fn target(request: &Request) -> Option<Uuid> {
-    match request.ask {
-        Ask::Cancel(order, _) | Ask::Ship(order, _) => Some(order),
-        Ask::Adjust(..) => None,
     }
 }

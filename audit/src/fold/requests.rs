@@ -22,7 +22,7 @@ pub fn judge(ledger: &Ledger, findings: &mut Findings) {
 pub fn judge_where(ledger: &Ledger, whole: impl Fn(u32) -> bool, findings: &mut Findings) {
     let mut of_orders = Vec::new();
     for (number, request) in ledger.requests.items().iter().enumerate() {
-        let (Ask::Cancel(id, _) | Ask::Ship(id, _)) = request.ask else { continue };
+        let Some(id) = request.target() else { continue };
         match ledger.orders.find(id) {
             Some(order) if whole(order) => of_orders.push((order, request.place, number)),
             Some(_) => {}
@@ -76,8 +76,11 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
                 continue;
             }
             None => format!("neither refused nor the cause of {status}"),
-            Some(_) if cause.is_some() || caused_elsewhere(requests, request, status) => continue,
-            Some(_) if had_to_succeed(request, status) => {
+            Some(_)
+                if cause.is_none()
+                    && had_to_succeed(request, status)
+                    && !caused_elsewhere(requests, request, status) =>
+            {
                 format!("refused, but the order was not final before; it is {status}")
             }
             Some(_) => continue,

@@ -7,7 +7,7 @@ use contract::OrderStatus;
 use uuid::Uuid;
 
 use super::books::Books;
-use crate::fold::ledger::{Ask, Request};
+use crate::fold::ledger::Request;
 use crate::fold::order::{Order, Payment};
 use crate::fold::payments::needs_payment;
 use crate::place::Topic;
@@ -53,7 +53,7 @@ impl Books {
         let mut ids = Vec::new();
         let requests = &self.ledger.requests.items()[self.new.1..];
         ids.extend(requests.iter().map(|request| request.id));
-        let targets: HashSet<_> = requests.iter().filter_map(target).collect();
+        let targets: HashSet<_> = requests.iter().filter_map(Request::target).collect();
         for id in targets {
             match self.ledger.orders.find(id) {
                 None => ids.push(id),
@@ -115,12 +115,4 @@ fn is_near(order: &Order) -> bool {
 pub(super) fn is_moving(order: &Order) -> bool {
     let paying = order.payment.is_none_or(|payment| payment == Payment::RefundPending);
     order.status == Some(OrderStatus::Reserved) || needs_payment(order) && paying
-}
-
-/// The order that a request is about.
-pub(super) fn target(request: &Request) -> Option<Uuid> {
-    match request.ask {
-        Ask::Cancel(order, _) | Ask::Ship(order, _) => Some(order),
-        Ask::Adjust(..) => None,
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::OrderStatus;
 
-use super::asks::{is_moving, target};
+use super::asks::is_moving;
 use super::books::Books;
 use crate::fold::causes::Arrivals;
 use crate::fold::ledger::Ask;
@@ -43,7 +43,7 @@ impl Books {
         };
         requests::judge_where(ledger, whole, findings);
         for (number, request) in (0..).zip(ledger.requests.items()).skip(self.unjudged) {
-            let order = target(request).and_then(|id| ledger.orders.find(id));
+            let order = request.target().and_then(|id| ledger.orders.find(id));
             let alone = order.filter(|order| !whole(*order) && !self.repeated.contains(&number));
             if let Some(order) = alone {
                 requests::judge_alone(ledger.orders.get(order), request, findings);

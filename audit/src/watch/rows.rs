@@ -4,7 +4,6 @@
 use contract::OrderStatus;
 use uuid::Uuid;
 
-use super::asks::target;
 use super::books::Books;
 use crate::fold::causes::Rejection;
 use crate::fold::ledger::Repeat;
@@ -114,7 +113,7 @@ impl Books {
         let request = self.ledger.requests.get_mut(number);
         let (place, body, logged_s) = (request.place, request.body, request.logged_s);
         (request.place, request.body) = (processed.place, processed.body);
-        let target = target(request).and_then(|id| self.ledger.orders.find(id));
+        let target = request.target().and_then(|id| self.ledger.orders.find(id));
         if let Some(order) = target {
             self.carried[order as usize].partial = true;
         }
@@ -204,7 +203,7 @@ impl Books {
     fn took_effect(&self, order: Uuid) -> bool {
         let mut new = (0..).zip(self.ledger.requests.items()).skip(self.new.1);
         new.any(|(number, request)| {
-            target(request) == Some(order)
+            request.target() == Some(order)
                 && request.refused.is_none()
                 && !self.is_base(request.place)
                 && !self.repeated.contains(&number)
