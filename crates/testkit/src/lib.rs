@@ -24,9 +24,11 @@ mod forgetful;
 mod janitor;
 mod records;
 mod servers;
+mod startup;
 mod wait;
 
 pub use bed::{Bed, Builder, Topics, bed};
 pub use forgetful::{ForgetfulBroker, Memory};
 pub use records::OwnedRecord;
+pub use startup::Alone;
 pub use wait::{wait_until, wait_until_named};
