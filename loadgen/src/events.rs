@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{Offset, TopicPartitionList};
-use service::kafka::{Silence, has_lost_kafka, let_go};
+use service::kafka::{Silence, extent, has_lost_kafka, let_go};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ impl Events {
         let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
         let end = |partition: &MetadataPartition| {
             let id = partition.id();
-            Ok((id, consumer.fetch_watermarks(topic, id, METADATA_TIMEOUT)?.1))
+            Ok((id, extent(&consumer, topic, id, METADATA_TIMEOUT)?.1))
         };
         let next = partitions.map(end).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
         if next.is_empty() {

@@ -68,8 +68,7 @@ impl Log {
             return Err(CannotJudge::because(format!("topic {name} does not exist")));
         }
         let extent = |partition| {
-            let (low, high) = consumer
-                .fetch_watermarks(name, partition, ANSWER_TIMEOUT)
+            let (low, high) = service::kafka::extent(consumer, name, partition, ANSWER_TIMEOUT)
                 .map_err(|error| self.unreachable(&error))?;
             Ok(Extent { topic, partition, low, high })
         };

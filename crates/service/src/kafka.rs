@@ -2,10 +2,12 @@
 //! reason, and what all clients do about a broker that is away. Processes add what
 //! only they need.
 
+mod extent;
 mod silence;
 
 use rdkafka::ClientConfig;
 
+pub use self::extent::extent;
 pub use self::silence::{Silence, has_lost_kafka, let_go};
 
 /// What consumers and producers have in common.

@@ -7,6 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use service::kafka::extent;
 
 use crate::servers::REQUEST;
 
@@ -66,7 +67,7 @@ fn read(brokers: &str, topic: &str) -> Result<Vec<OwnedRecord>, KafkaError> {
     let mut missing = 0;
     let mut wanted = TopicPartitionList::new();
     for partition in partitions(&consumer, topic)? {
-        let (first, end) = consumer.fetch_watermarks(topic, partition, REQUEST)?;
+        let (first, end) = extent(&consumer, topic, partition, REQUEST)?;
         if end > first {
             wanted.add_partition_offset(topic, partition, Offset::Offset(first))?;
             missing += end - first;

@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
+use service::kafka::extent;
 use tokio::runtime::Handle;
 
 use super::Claims;
@@ -21,8 +22,7 @@ use crate::lane::{Claim, LaneId};
 use crate::store::Database;
 
 /// How long to wait for the broker's word on where a new lane's log begins.
-const WATERMARK_TIMEOUT: Duration = Duration::from_secs(10);
-const WATERMARK_PAUSE: Duration = Duration::from_millis(100);
+const EXTENT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a rebalance changed.
 #[derive(Debug)]
@@ -85,17 +85,13 @@ impl Assignment {
     }
 }
 
-/// Where a log begins. A partition whose leader is just being chosen is asked again.
+/// Where a log begins.
 fn lowest_offset(consumer: &BaseConsumer<Assignment>, topic: &str, partition: i32) -> Option<i64> {
-    let deadline = Instant::now() + WATERMARK_TIMEOUT;
-    loop {
-        match consumer.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT) {
-            Ok((low, _)) => return Some(low),
-            Err(_) if Instant::now() < deadline => std::thread::sleep(WATERMARK_PAUSE),
-            Err(error) => {
-                tracing::warn!(%topic, partition, %error, "cannot learn where the log begins");
-                return None;
-            }
+    match extent(consumer, topic, partition, EXTENT_PATIENCE) {
+        Ok((low, _)) => Some(low),
+        Err(error) => {
+            tracing::warn!(%topic, partition, %error, "cannot learn where the log begins");
+            None
         }
     }
 }
