@@ -95,7 +95,7 @@ impl Tail {
                 .add_partition_offset(name, extent.partition, offset)
                 .map_err(|error| again(&error))?;
         }
-        consumer.assign(&assignment).map_err(|error| again(&error))?;
+        // Before the first record can come: one that comes earlier is in no queue.
         let lanes = from.iter().map(|extent| {
             let name = extent.topic.name(topics);
             let queue = consumer.split_partition_queue(name, extent.partition);
@@ -104,6 +104,7 @@ impl Tail {
             Ok(Lane { topic, partition, next, queue, held: None })
         });
         let lanes = lanes.collect::<Result<_, Trouble>>()?;
+        consumer.assign(&assignment).map_err(|error| again(&error))?;
         Ok(Self { consumer, lanes, topics: topics.clone() })
     }
 

@@ -1,13 +1,13 @@
 //! What is proved, what is late, and what has been late too long. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use contract::OrderStatus;
 
 use super::asks::is_moving;
 use super::books::Books;
 use crate::fold::causes::Arrivals;
-use crate::fold::ledger::Ask;
+use crate::fold::ledger::{Ask, Request};
 use crate::fold::{dead_letters, events, orders, payments, processed, refused, requests};
 use crate::invariants::Invariant;
 
@@ -152,21 +152,27 @@ impl Books {
         }
     }
 
-    /// Forgets what is proved and not of late, when that is the larger part.
+    /// Forgets what is proved and not of late, when that is the larger part. A request
+    /// that was not judged yet keeps its order.
     pub fn compact(&mut self, now_us: i64) {
         let (orders, requests) = (self.ledger.orders.items().len(), self.ledger.requests.items());
         if orders + requests.len() <= 2 * (self.open.len() + self.kept) {
             return;
         }
         let (carried, unjudged, kept) = (&self.carried, self.unjudged, self.kept);
-        let keep = |n: u32| carried[n as usize].open || n as usize + kept >= orders;
+        let asked = requests[unjudged..].iter().filter_map(Request::target);
+        let asked: HashSet<_> = asked.filter_map(|id| self.ledger.orders.find(id)).collect();
+        let late = |n: u32| n as usize + kept >= orders;
+        let keep = |n: u32| carried[n as usize].open || late(n) || asked.contains(&n);
         let (kept, requests) = self.ledger.compact(keep, |number| number as usize >= unjudged);
         self.carried = kept.iter().map(|number| self.carried[*number as usize]).collect();
         let numbers = (0..).zip(&self.carried).filter(|(_, carried)| carried.open);
         self.open = numbers.map(|(number, _)| number).collect();
         self.unjudged = requests.iter().filter(|number| (**number as usize) < unjudged).count();
         self.new = (self.carried.len(), requests.len());
-        self.repeated.clear();
+        let repeated = std::mem::take(&mut self.repeated);
+        let numbers = (0..).zip(&requests).filter(|(_, former)| repeated.contains(former));
+        self.repeated = numbers.map(|(number, _)| number).collect();
         if self.ledger.forget_unreadable() || self.alerts.len() > ALERTS_KEPT {
             self.alerts = events::Alerts::default();
             self.forgetful = true;

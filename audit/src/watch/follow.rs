@@ -17,6 +17,8 @@ const TELL_INTERVAL: Duration = Duration::from_secs(5);
 const START_WAIT: Duration = Duration::from_secs(30);
 /// After a step that a server did not let happen.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long the step that is under way at the signal, and then the last one, may take.
+const END_WAIT: Duration = Duration::from_secs(10);
 
 /// Watches until `stop`. Whatever goes wrong is in the report, as a verdict that is
 /// not clean.
@@ -65,14 +67,13 @@ async fn follow(
     stop: &CancellationToken,
 ) -> Result<(), CannotJudge> {
     let mut told = Told { at: None, findings: 0 };
-    loop {
-        // The last step begins after the signal, and sees all that came before it.
-        let last = stop.is_cancelled();
-        if last {
-            watch.compare_next();
-        }
+    while !stop.is_cancelled() {
         let began = Instant::now();
-        let pause = match watch.step().await {
+        let stepped = tokio::select! {
+            stepped = watch.step() => stepped,
+            () = too_long_after(stop) => break,
+        };
+        let pause = match stepped {
             Ok(true) => {
                 health.pass("watch");
                 told.tell(watch);
@@ -91,13 +92,46 @@ async fn follow(
                 RETRY_PAUSE
             }
         };
-        if last {
-            return Ok(());
-        }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
         }
+    }
+    end(watch, &mut told).await
+}
+
+async fn too_long_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(END_WAIT).await;
+}
+
+/// The last step begins after the signal, and sees all that came before it. Without it
+/// nothing is known but what was found.
+async fn end(watch: &mut Watch, told: &mut Told) -> Result<(), CannotJudge> {
+    let deadline = tokio::time::Instant::now() + END_WAIT;
+    loop {
+        watch.compare_next();
+        let why = match tokio::time::timeout_at(deadline, watch.step()).await {
+            Ok(Ok(true)) => {
+                told.tell(watch);
+                return Ok(());
+            }
+            Ok(Ok(false)) => {
+                format!("still catching up, {} orders proved", watch.standing().proved_orders)
+            }
+            Ok(Err(Trouble::ForGood(why))) => return Err(why),
+            Ok(Err(Trouble::Again(why))) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                why
+            }
+            Err(_elapsed) => "a server did not answer in time".to_owned(),
+        };
+        if tokio::time::Instant::now() < deadline {
+            continue;
+        }
+        let found = watch.books().findings.total() > 0;
+        let open = CannotJudge::because(format!("the last step was not made: {why}"));
+        return if found { Ok(()) } else { Err(open) };
     }
 }
 

@@ -12,13 +12,13 @@ use crate::invariants::Invariant;
 /// - `audit_proved_records_total`, `audit_proved_orders_total`;
 /// - `audit_late`: what waits for something longer than a step;
 /// - `audit_findings_total{invariant}`: places where an invariant is false.
-pub fn show(standing: &Standing, findings: &Findings) {
+pub fn show(standing: &Standing, lag_seconds: f64, findings: &Findings) {
     for watermark in &standing.watermarks {
         let (topic, partition) = (watermark.topic.clone(), watermark.partition.to_string());
         gauge!("audit_watermark_offset", "topic" => topic, "partition" => partition)
             .set(watermark.offset as f64);
     }
-    gauge!("audit_lag_seconds").set(standing.lag_seconds);
+    gauge!("audit_lag_seconds").set(lag_seconds);
     gauge!("audit_late").set(standing.late as f64);
     counter!("audit_proved_records_total").absolute(standing.proved_records);
     counter!("audit_proved_orders_total").absolute(standing.proved_orders);

@@ -50,6 +50,8 @@ use crate::rules::OwnedRecord;
 
 /// Comparing the sums takes at most one part in so many of the time.
 const SUMS_SHARE: u32 = 50;
+/// Many times what a step takes on a slow server.
+const STEP_MAX: Duration = Duration::from_secs(120);
 
 /// A watch in progress.
 pub struct Watch {
@@ -61,6 +63,8 @@ pub struct Watch {
     strangers: Vec<OwnedRecord>,
     sums_due: Instant,
     standing: Standing,
+    /// When its lag was so long.
+    stood_at: Instant,
     read: Counts,
 }
 
@@ -90,6 +94,7 @@ impl Watch {
             strangers: Vec::new(),
             sums_due: Instant::now(),
             standing: Standing::default(),
+            stood_at: Instant::now(),
             read: Counts::default(),
         };
         let mut database = watch.connect().await.map_err(|why| again(&why))?;
@@ -110,13 +115,25 @@ impl Watch {
     /// Makes one step; says whether it reached the level of the tables.
     pub async fn step(&mut self) -> Result<bool, Trouble> {
         let began = Instant::now();
+        let level = self.step_within(STEP_MAX).await;
+        metrics::show(&self.standing, self.lag_seconds(), &self.books.findings);
+        if level.is_ok() {
+            metrics::step(began.elapsed().as_secs_f64(), self.books.retained());
+        }
+        level
+    }
+
+    /// A step that takes longer fails like any other: PostgreSQL may vanish without a word.
+    pub async fn step_within(&mut self, longest: Duration) -> Result<bool, Trouble> {
         let began_us = now_us();
         let ends = self.ends()?;
-        let stepped = self.step_once(&ends).await?;
+        let late = || Trouble::Again(format!("PostgreSQL: no answer within {longest:?}"));
+        let step = tokio::time::timeout(longest, self.step_once(&ends));
+        let stepped = step.await.unwrap_or_else(|_elapsed| Err(late()))?;
         self.count_records();
         let standing = Standing::of(&self.books, &self.config.topics, &ends, began_us, now_us());
         if stepped.sums {
-            self.standing = standing;
+            (self.standing, self.stood_at) = (standing, Instant::now());
         } else {
             // Not proved further, but what was found was found.
             let Standing { proved_orders, late, findings, .. } = standing;
@@ -124,9 +141,12 @@ impl Watch {
             let before = std::mem::take(&mut self.standing);
             self.standing = Standing { proved_orders, late, findings, whole, ..before };
         }
-        metrics::show(&self.standing, &self.books.findings);
-        metrics::step(began.elapsed().as_secs_f64(), self.books.retained());
         Ok(stepped.level)
+    }
+
+    /// How far behind the head the books are proved, at most, now.
+    pub fn lag_seconds(&self) -> f64 {
+        self.standing.lag_seconds + self.stood_at.elapsed().as_secs_f64()
     }
 
     /// Where the topics end. A client that has lost Kafka is replaced before the next

@@ -8,7 +8,7 @@ use super::books::Books;
 use crate::fold::causes::Rejection;
 use crate::fold::ledger::Repeat;
 use crate::fold::told::Told;
-use crate::fold::{orders, payments, processed};
+use crate::fold::{orders, payments, processed, refused};
 use crate::place::BodyHash;
 use crate::read::window::Found;
 
@@ -60,6 +60,11 @@ impl Books {
         if !known {
             self.row(found);
         }
+    }
+
+    /// A row of `refused_events`.
+    pub fn refused(&mut self, row: &refused::Row<'_>) {
+        refused::judge(&mut self.ledger, row, &mut self.findings);
     }
 
     /// What was found by an id.

@@ -16,7 +16,6 @@ use super::Watch;
 use super::told::{Known, stranger};
 use crate::error::Trouble;
 use crate::fold::progress::{Extent, Row, next_offset};
-use crate::fold::refused;
 use crate::place::Topic;
 use crate::read::tail::{Go, Until};
 use crate::read::window::{self, found};
@@ -227,7 +226,7 @@ impl Watch {
         }
         for row in &reading.refused {
             if let Some(row) = crate::read::rows::refused(row, topics)? {
-                refused::judge(&mut books.ledger, &row, &mut books.findings);
+                books.refused(&row);
             }
         }
         for row in &reading.dead_letters {

@@ -3,6 +3,7 @@
 
 mod grown;
 mod later;
+mod vanished;
 
 use std::time::Duration;
 

@@ -25,10 +25,12 @@ mod janitor;
 mod records;
 mod servers;
 mod startup;
+mod vanishing;
 mod wait;
 
 pub use bed::{Bed, Builder, Topics, bed};
 pub use forgetful::{ForgetfulBroker, Memory};
 pub use records::OwnedRecord;
 pub use startup::Alone;
+pub use vanishing::Way;
 pub use wait::{wait_until, wait_until_named};

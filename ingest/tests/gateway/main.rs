@@ -15,6 +15,5 @@ mod reads;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
-mod vanishing;
 #[cfg(test)]
 mod writes;

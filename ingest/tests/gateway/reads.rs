@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use contract::OrderId;
 use serde_json::json;
 use sqlx::PgConnection;
-use testkit::{Bed, wait_until_named};
+use testkit::{Bed, Way, wait_until_named};
 use uuid::Uuid;
 
 use crate::http::request;
 use crate::start::{Gateway, ORDER, mock};
-use crate::vanishing::Way;
 
 async fn insert_order(connection: &mut PgConnection, id: Uuid, status: &str, offset: i64) {
     let reason = matches!(status, "REJECTED" | "PAYMENT_FAILED" | "CANCELLED").then_some(
@@ -228,8 +227,8 @@ async fn reads_that_pile_up_are_refused_and_slow_no_write() {
 
 /// A gateway whose reads have one connection, by a way that can vanish.
 async fn by_a_way(bed: &Bed) -> (Gateway, Way) {
-    let way = Way::open(bed).await;
-    let url = way.url(bed);
+    let way = Way::open(&bed.database_url).await;
+    let url = way.url(&bed.database_url);
     let arguments = ["--read-connections", "1", "--database-read-url", &url];
     (Gateway::on_bed(bed, &arguments).await, way)
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use testkit::Bed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,30 +27,36 @@ struct Shared {
 }
 
 impl Way {
-    /// Opens a way to the server of a bed.
-    pub async fn open(bed: &Bed) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (server, shared) = (server_port(bed), Arc::<Shared>::default());
+    /// Opens a way to the server of this URL.
+    pub async fn open(database_url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port is free");
+        let port = listener.local_addr().expect("a listener has an address").port();
+        let (server, shared) = (port_of(database_url), Arc::<Shared>::default());
         let accepting = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                carry(client, server, Arc::clone(&accepting));
+                let server = TcpStream::connect(("127.0.0.1", server));
+                carry(client, server.await.expect("the server is away"), Arc::clone(&accepting));
             }
         });
         Self { port, shared }
     }
 
-    /// The bed's URL by this way.
-    pub fn url(&self, bed: &Bed) -> String {
+    /// The same URL by this way.
+    #[must_use]
+    pub fn url(&self, database_url: &str) -> String {
         let port = |port: u16| format!(":{port}/");
-        bed.database_url.replace(&port(server_port(bed)), &port(self.port))
+        database_url.replace(&port(port_of(database_url)), &port(self.port))
     }
 
     /// Loses every connection that is open now.
     pub fn vanish(&self) {
         self.shared.lost_below.store(self.shared.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The same, and every one that will be opened.
+    pub fn vanish_for_good(&self) {
+        self.shared.lost_below.store(usize::MAX, Ordering::SeqCst);
     }
 
     /// Loses the connection that is next asked for a sign of life.
@@ -60,9 +65,9 @@ impl Way {
     }
 }
 
-fn server_port(bed: &Bed) -> u16 {
-    let (_, rest) = bed.database_url.rsplit_once(':').unwrap();
-    rest.split('/').next().unwrap().parse().unwrap()
+fn port_of(database_url: &str) -> u16 {
+    let port = database_url.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next());
+    port.and_then(|port| port.parse().ok()).expect("a URL of a stack names its port")
 }
 
 fn carry(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
