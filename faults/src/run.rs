@@ -109,12 +109,18 @@ fn random_round(chance: &mut fastrand::Rng) -> Round {
     (names.join(" + "), parts)
 }
 
-/// Puts what the programs of a world that has ended had to say beside the results
-/// of its last round: the next world writes its own.
+/// Puts what the programs and servers of a world that has ended had to say beside the
+/// results of its last round: the next world writes its own.
 fn keep_logs(files: &Path) -> Result<()> {
-    let (logs, kept) = (files.with_file_name(world::LOGS), files.join(world::LOGS));
-    let _missing = std::fs::remove_dir_all(&kept);
-    std::fs::rename(&logs, &kept).with_context(|| format!("cannot keep {}", logs.display()))
+    let programs = files.with_file_name(world::LOGS);
+    let stack = programs.ancestors().nth(2).context("a round's folder is in that of its stack")?;
+    let keep = |logs: &Path, name: &str| {
+        let kept = files.join(name);
+        let _missing = std::fs::remove_dir_all(&kept);
+        std::fs::rename(logs, &kept).with_context(|| format!("cannot keep {}", logs.display()))
+    };
+    keep(&programs, world::LOGS)?;
+    keep(&stack.join("logs"), "servers")
 }
 
 /// Plays rounds on one stack while they are clean.

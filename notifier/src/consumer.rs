@@ -39,11 +39,11 @@ pub enum Change {
 
 /// Whether a reader is the member of its group that it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Membership {
-    /// The same member.
-    Kept,
-    /// A new one, without partitions yet.
-    Anew,
+pub enum Member {
+    /// It is.
+    Same,
+    /// It is a new one, without partitions yet.
+    New,
 }
 
 /// Where a lane reads.
@@ -106,13 +106,22 @@ impl Reader {
     ///
     /// # Errors
     /// The client refuses its settings.
-    pub fn join_anew_if_lost(&mut self) -> anyhow::Result<Membership> {
+    pub fn join_anew_if_lost(&mut self) -> anyhow::Result<Member> {
         if !has_lost_kafka(self.consumer.client(), &self.source.brokers) {
-            return Ok(Membership::Kept);
+            return Ok(Member::Same);
         }
+        self.join_anew()?;
+        Ok(Member::New)
+    }
+
+    /// Joins the group as a new member, without partitions yet.
+    ///
+    /// # Errors
+    /// The client refuses its settings.
+    pub fn join_anew(&mut self) -> anyhow::Result<()> {
         let anew = Self::join_with(self.mark.clone(), self.source.clone())?;
         let_go(std::mem::replace(self, anew));
-        Ok(Membership::Anew)
+        Ok(())
     }
 
     /// The next record, if one comes within `timeout`. Look at

@@ -10,14 +10,16 @@ use rdkafka::error::KafkaResult;
 use service::backoff::Backoff;
 use service::health::Health;
 use service::kafka::Silence;
+use service::kafka::membership::Membership;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::consumer::{Membership, Reader, Source};
+use crate::consumer::{Reader, Source};
 use crate::metrics::LaneMetrics;
 use crate::sink::Sink;
 
 mod committed;
+mod looks;
 mod read;
 
 use self::committed::Committed;
@@ -34,6 +36,7 @@ pub struct Lane {
     name: String,
     reader: Reader,
     silence: Silence,
+    membership: Membership,
     sink: Sink,
     health: Health,
     /// Readiness conditions of this lane: whether Kafka answers, and takes progress.
@@ -69,6 +72,7 @@ impl Lane {
             name: name.to_owned(),
             reader: Reader::join(source)?,
             silence: Silence::from(Instant::now()),
+            membership: Membership::default(),
             sink,
             health,
             condition,
@@ -93,6 +97,7 @@ impl Lane {
     pub fn run(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
             self.look_for_kafka()?;
+            self.look_for_membership()?;
             match self.reading {
                 Reading::On => self.gather()?,
                 Reading::Paused => self.wait(stop)?,
@@ -121,40 +126,6 @@ impl Lane {
             Committed::Told | Committed::Owed => {}
         }
         self.committed.end(self.chunk.pending.len())
-    }
-
-    /// Whether a broker answers and has the topic, when it was away or nothing has
-    /// come for long. The client tells of the loss only.
-    fn look_for_kafka(&mut self) -> anyhow::Result<()> {
-        let silent = self.silence.is_long(Instant::now());
-        if !silent && !self.health.is_failing(&self.condition) {
-            return Ok(());
-        }
-        match self.reader.find_topic() {
-            Ok(()) => self.health.pass(&self.condition),
-            Err(error) => {
-                self.health.fail(&self.condition, format!("{error:#}"));
-                if silent && self.reader.join_anew_if_lost()? == Membership::Anew {
-                    self.begin_anew();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets what was read: a new member reads from the committed progress. What
-    /// that counts as told stays.
-    fn begin_anew(&mut self) {
-        tracing::warn!(
-            sink = self.name,
-            "Kafka answers others and not our consumer: joined the group anew"
-        );
-        self.partitions.clear();
-        self.committed = self.committed.leave_group(&mut self.chunk);
-        if self.committed == Committed::Told {
-            self.reading = Reading::On;
-            self.metrics.up.set(1.0);
-        }
     }
 
     /// Commits the chunk, tells it, and takes the progress back where it was

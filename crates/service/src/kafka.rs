@@ -3,6 +3,7 @@
 //! only they need.
 
 mod extent;
+pub mod membership;
 mod silence;
 
 use rdkafka::ClientConfig;

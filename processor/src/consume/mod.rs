@@ -3,7 +3,6 @@
 
 mod assignment;
 mod claims;
-mod membership;
 mod poll_loop;
 pub mod probe;
 mod stash;

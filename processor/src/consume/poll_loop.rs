@@ -14,12 +14,12 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use service::health::Health;
 use service::kafka::Silence;
+use service::kafka::membership::Membership;
 use service::quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::Claims;
 use super::assignment::{Assignment, Change};
-use super::membership::Membership;
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source, Witness};

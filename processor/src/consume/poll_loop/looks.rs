@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use contract::topic::Topics;
 use rdkafka::consumer::Consumer;
+use service::kafka::membership::{Given, Kafka, Next};
 use service::kafka::{Silence, has_lost_kafka, let_go};
 use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
-use crate::consume::membership::{Given, Kafka, Next};
 use crate::consume::probe::{Found, Log, compare, look};
 use crate::consume::watchdog::Standing;
 
@@ -94,7 +94,7 @@ impl PollLoop {
     pub(super) fn look_for_membership(&mut self) -> anyhow::Result<()> {
         let away = self.config.health.is_failing("kafka");
         let kafka = if away { Kafka::Away } else { Kafka::There };
-        let given = if self.lanes.is_empty() { Given::Nothing } else { Given::Lanes };
+        let given = if self.lanes.is_empty() { Given::Nothing } else { Given::Partitions };
         match self.membership.look(given, kafka, Instant::now()) {
             Next::Wait => Ok(()),
             Next::JoinAnew => {

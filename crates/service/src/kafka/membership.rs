@@ -1,4 +1,4 @@
-//! Whether a member of the group that lost its lanes while Kafka was away gets lanes
+//! Whether a member of a group that lost its partitions while Kafka was away gets some
 //! again. Pure: it is told what is known and when.
 //!
 //! A member that comes back joins within the session time-out of the one that it was
@@ -12,26 +12,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the group has given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Given {
-    /// Some lanes.
-    Lanes,
+pub enum Given {
+    /// Some partitions.
+    Partitions,
     /// None.
     Nothing,
 }
 
 /// Whether Kafka answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kafka {
+pub enum Kafka {
     /// It does.
     There,
     /// It does not.
     Away,
 }
 
-/// What a member without lanes does.
+/// What a member without partitions does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Next {
-    /// It waits: it may be one more than there are lanes.
+pub enum Next {
+    /// It waits: it may be one more than there are partitions.
     Wait,
     /// It joins as a new member, once.
     JoinAnew,
@@ -39,7 +39,7 @@ pub(super) enum Next {
 
 /// The watch over a membership.
 #[derive(Default, Debug)]
-pub(super) struct Membership {
+pub struct Membership {
     given: Option<Given>,
     /// Since when Kafka answers, and gives back nothing of what was lost.
     without_since: Option<Instant>,
@@ -47,12 +47,12 @@ pub(super) struct Membership {
 
 impl Membership {
     /// Takes note of what there is, and whether Kafka is away.
-    pub(super) fn look(&mut self, given: Given, kafka: Kafka, now: Instant) -> Next {
+    pub fn look(&mut self, given: Given, kafka: Kafka, now: Instant) -> Next {
         let before = self.given.replace(given);
-        if given == Given::Lanes {
+        if given == Given::Partitions {
             self.without_since = None;
         } else if kafka == Kafka::Away
-            && (before == Some(Given::Lanes) || self.without_since.is_some())
+            && (before == Some(Given::Partitions) || self.without_since.is_some())
         {
             self.without_since = Some(now);
         }
@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_its_lanes_with_kafka_and_gets_none_joins_anew_once() {
+    fn who_lost_its_partitions_with_kafka_and_gets_none_joins_anew_once() {
         let (mut membership, begin) = (Membership::default(), Instant::now());
         let mut look = |given, kafka, second| membership.look(given, kafka, at(begin, second));
-        assert_eq!(look(Given::Lanes, Kafka::Away, 0), Next::Wait);
+        assert_eq!(look(Given::Partitions, Kafka::Away, 0), Next::Wait);
         assert_eq!(look(Given::Nothing, Kafka::Away, 10), Next::Wait);
         assert_eq!(look(Given::Nothing, Kafka::Away, 60), Next::Wait, "Kafka is away");
         assert_eq!(look(Given::Nothing, Kafka::There, 79), Next::Wait);
@@ -86,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn who_has_lanes_again_or_lost_them_to_others_waits() {
+    fn who_has_partitions_again_or_lost_them_to_others_waits() {
         let (mut membership, begin) = (Membership::default(), Instant::now());
         let mut look = |given, kafka, second| membership.look(given, kafka, at(begin, second));
         assert_eq!(look(Given::Nothing, Kafka::Away, 0), Next::Wait, "it never had any");
         assert_eq!(look(Given::Nothing, Kafka::There, 100), Next::Wait);
-        assert_eq!(look(Given::Lanes, Kafka::Away, 101), Next::Wait);
+        assert_eq!(look(Given::Partitions, Kafka::Away, 101), Next::Wait);
         assert_eq!(look(Given::Nothing, Kafka::Away, 102), Next::Wait);
-        assert_eq!(look(Given::Lanes, Kafka::There, 110), Next::Wait);
+        assert_eq!(look(Given::Partitions, Kafka::There, 110), Next::Wait);
         assert_eq!(look(Given::Nothing, Kafka::There, 200), Next::Wait, "another has them");
         assert_eq!(look(Given::Nothing, Kafka::There, 300), Next::Wait);
     }
