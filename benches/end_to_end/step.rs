@@ -13,7 +13,7 @@ use benches::knee::beyond;
 use benches::report::read_json;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::process::Command;
+use stack::service::with_caller;
 
 /// A load that is this late has failed.
 const GRACE: Duration = Duration::from_secs(120);
@@ -58,7 +58,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Step> {
     let receipts = bed.file(&format!("receipts-{}-{}.csv", plan.rate, plan.seconds));
     let json = bed.file("load.json");
-    let mut load = Command::new(bed.program("loadgen"));
+    let mut load = with_caller(&bed.program("loadgen"));
     load.args(["--rate", &plan.rate.to_string(), "--duration", &format!("{}s", plan.seconds)]);
     // The shelves are full.
     load.args(["--stock", "0", "--quiet", "--follow", "--json"])

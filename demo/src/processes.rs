@@ -1,7 +1,7 @@
 //! The services of the demo: all started, all ready, drained at the end. They
-//! die with the demo, however it ends, unless they are kept.
+//! die with the demo, however it ends, until they are detached.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stack::service::{self, Launch, Life, Service};
 use stack::usage::Usage;
@@ -18,6 +18,9 @@ const WATCH_PORT: u16 = 9083;
 /// The running services.
 pub(crate) struct Services {
     running: Vec<Service>,
+    names: Vec<&'static str>,
+    programs: PathBuf,
+    logs: PathBuf,
     /// What every program of ours must know.
     pub(crate) env: Vec<(String, String)>,
 }
@@ -29,22 +32,39 @@ impl Services {
         folder: &Path,
         logs: &Path,
         mut env: Vec<(String, String)>,
-        life: Life,
     ) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", service::free_port(WATCH_PORT)?);
         service::set(&mut env, "AUDIT_ADMIN_LISTEN", listen);
-        // From the first on in what ends them.
-        let mut services = Self { running: Vec::with_capacity(names.len()), env };
-        for &name in names {
-            let (program, args) = (folder.join(name), arguments(name, logs));
-            let env = &services.env;
+        let (names, programs, logs) = (names.to_vec(), folder.to_owned(), logs.to_owned());
+        let mut services = Self { running: Vec::new(), names, programs, logs, env };
+        services.start_all(Life::WithCaller).await?;
+        Ok(services)
+    }
+
+    async fn start_all(&mut self, life: Life) -> anyhow::Result<()> {
+        let Self { running, names, programs, logs, env } = self;
+        for &mut name in names {
+            let (program, args) = (programs.join(name), arguments(name, logs));
             let launch = Launch { name, program: &program, args, env, logs, life };
-            services.running.push(Service::start(&launch)?);
+            // From the first on among those that end with the demo.
+            running.push(Service::start(&launch)?);
         }
-        for service in &mut services.running {
+        for service in running {
             service.wait_until_ready().await?;
         }
-        Ok(services)
+        Ok(())
+    }
+
+    /// Starts all of them again, so that they outlive the demo: what begins with it ends
+    /// with it.
+    pub(crate) async fn detach(&mut self) -> anyhow::Result<()> {
+        for mut service in std::mem::take(&mut self.running) {
+            if let Err(error) = service.stop().await {
+                // A watch with findings ends so, and they are to be looked at.
+                eprintln!("{error:#}");
+            }
+        }
+        self.start_all(Life::OnItsOwn).await
     }
 
     /// Process ids by name.
@@ -86,7 +106,7 @@ impl Services {
     }
 }
 
-/// What was started to be kept would outlive a demo that breaks off.
+/// What was detached would outlive a demo that breaks off before its end.
 impl Drop for Services {
     fn drop(&mut self) {
         for service in &self.running {
@@ -132,15 +152,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn services_that_are_to_be_kept_end_with_a_demo_that_breaks_off() {
+    async fn detached_services_end_with_a_demo_that_breaks_off() {
         let folder = std::env::temp_dir().join(format!("ordermill-demo-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         never_ready(&folder);
         let (env, log) = (service::environment(Vec::new()).unwrap(), folder.join("ingest.log"));
+        let mut services = Services {
+            running: Vec::new(),
+            names: vec!["ingest"],
+            programs: folder.clone(),
+            logs: folder.clone(),
+            env,
+        };
         let pid = tokio::select! {
-            _ = Services::start(&["ingest"], &folder, &folder, env, Life::OnItsOwn) => panic!(),
+            _ = services.start_all(Life::OnItsOwn) => panic!(),
             pid = first_line(&log) => pid,
         };
+        drop(services);
         let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let lives = || !stat().is_empty() && !stat().contains(") Z ");
         for _look in 0..1_000 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
-use stack::service::{Life, environment};
+use stack::service::{environment, with_caller};
 use stack::turn::Turn;
 use stack::usage::{Usage, of_tree};
 use stack::{Progress, Server, Stack};
@@ -46,12 +46,11 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
     let mut stack = bring_up().await?;
     let files = Files::new(stack.dir())?;
     let env = environment(stack.env())?;
-    let life = if args.keep { Life::OnItsOwn } else { Life::WithCaller };
     let mut names = SERVICES.to_vec();
     if !args.unwatched {
         names.push(WATCH);
     }
-    let mut services = Services::start(&names, &folder, &files.logs, env, life).await?;
+    let mut services = Services::start(&names, &folder, &files.logs, env).await?;
 
     let load = Load { args, folder: &folder, services: &services, files: &files };
     // Without a watch its log is of another run.
@@ -89,8 +88,9 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     if args.keep {
-        // Only now: who interrupts the demo, or reads why it failed, is shown no process
-        // to end.
+        // Only now: who interrupts or kills the demo, or reads why it failed, is shown no
+        // process to end.
+        services.detach().await?;
         stack.pin()?;
         println!("{}", farewell::lines(&services.env, &services.pids(), stack.dir()));
         services.keep();
@@ -174,7 +174,7 @@ impl Load<'_> {
 
     fn loadgen(&self, duration: Duration, receipts: &Path) -> Command {
         let args = self.args;
-        let mut command = Command::new(self.folder.join("loadgen"));
+        let mut command = with_caller(&self.folder.join("loadgen"));
         command
             .args(["--rate", &args.rate.to_string()])
             .args(["--duration", &format!("{}ms", duration.as_millis())])
@@ -201,7 +201,7 @@ async fn drive(mut loadgen: Command) -> anyhow::Result<()> {
 
 /// Whether the audit was clean.
 async fn audit(folder: &Path, services: &Services, files: &Files) -> anyhow::Result<bool> {
-    let status = Command::new(folder.join("audit"))
+    let status = with_caller(&folder.join("audit"))
         .arg("--receipts")
         .args(files.receipts())
         .arg("--json")

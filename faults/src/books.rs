@@ -55,10 +55,11 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// Without events of commits that were lost: nobody expects them, and an order
-    /// that had been paid there may be cancelled before its payment now.
+    /// that had been paid there may be cancelled before its payment now, or the other
+    /// way about.
     pub(crate) fn without_retold(mut self) -> Self {
         self.findings.retain(|(invariant, _)| {
-            !["event-unexpected", "event-content"].contains(&invariant.as_str())
+            !["event-unexpected", "event-content", "event-order"].contains(&invariant.as_str())
         });
         if self.word == "findings" && self.findings.is_empty() {
             self.word = "clean".to_owned();

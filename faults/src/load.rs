@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use stack::service::with_caller;
+use tokio::process::Child;
 
 use crate::kafka::FLASH_PREFIX;
 
@@ -127,9 +128,7 @@ impl Load {
         let number = self.receipts.len() + 1;
         let receipts = self.files.join(format!("receipts-{number}.csv"));
         let log = File::create(self.files.join(format!("loadgen-{number}.log")))?;
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "--"])
-            .arg(&self.program)
+        let child = with_caller(&self.program)
             .args(args)
             // Slots that a fault leaves unanswered must not pile up behind it; a late
             // generator is no failure here.

@@ -86,10 +86,17 @@ impl SmallDisk {
     }
 }
 
+impl SmallDisk {
+    /// Unmounts what may be mounted there, also by a run that was killed. A server that
+    /// has just ended may still hold a file: the disk goes when it can.
+    pub(crate) fn let_go(folder: &Path) {
+        let _at_the_latest_with_the_machine =
+            Command::new("umount").arg("--lazy").arg(folder).output();
+    }
+}
+
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // A server that has just ended may still hold a file: let go when it can be.
-        let _at_the_latest_with_the_machine =
-            Command::new("umount").arg("--lazy").arg(&self.0).output();
+        Self::let_go(&self.0);
     }
 }

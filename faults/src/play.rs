@@ -85,8 +85,7 @@ async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcom
 async fn unmet(world: &mut World, round: &Round<'_>, longest: Duration) -> Vec<String> {
     let mut unmet = Vec::new();
     for expect in round.parts.iter().flat_map(|(_, scenario)| scenario.expect) {
-        // Beside another fault a partition may stand still for that one's reasons.
-        if matches!(expect, Expect::Standstill(_)) && round.parts.len() > 1 {
+        if round.parts.len() > 1 && expect.is_of_one_fault() {
             continue;
         }
         // A program that has died shows nothing any more: that is no reason not to ask

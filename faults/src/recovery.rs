@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use crate::books;
 use crate::world::World;
 
-/// Patience beyond what any bound below allows.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Patience beyond the time that a recovery may take.
+const SPARE: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long the throughput is measured.
 const MEASURE: Duration = Duration::from_secs(3);
@@ -39,11 +39,11 @@ impl Recovery {
     /// What is slower than promised.
     pub(crate) fn wrong(&self, rate: u32) -> Vec<String> {
         let mut wrong = Vec::new();
-        let max = GRACE_S + self.lag_max as f64 / (0.7 * CAPACITY);
+        let max = self.longest_s();
         match self.after_s {
             Some(after) if after <= max => {}
             Some(after) => wrong.push(format!("recovered after {after:.1} s, above {max:.1} s")),
-            None => wrong.push(format!("has not recovered within {PATIENCE:?}")),
+            None => wrong.push(format!("has not recovered within {:?}", self.patience())),
         }
         let wanted = wanted(rate);
         if self.throughput < wanted {
@@ -51,6 +51,17 @@ impl Recovery {
             wrong.push(format!("works off {got:.0} records/s afterwards, below {wanted:.0}"));
         }
         wrong
+    }
+}
+
+impl Recovery {
+    /// How long it may take, in seconds.
+    fn longest_s(&self) -> f64 {
+        GRACE_S + self.lag_max as f64 / (0.7 * CAPACITY)
+    }
+
+    fn patience(&self) -> Duration {
+        SPARE + Duration::from_secs(self.longest_s().ceil() as u64)
     }
 }
 
@@ -63,7 +74,7 @@ fn wanted(rate: u32) -> f64 {
 /// is none: of a consumer that was killed Kafka hears seconds later.
 pub(crate) async fn recover(world: &World, rate: u32) -> Recovery {
     let (healed, mut recovery) = (Instant::now(), Recovery::default());
-    while recovery.after_s.is_none() && healed.elapsed() < PATIENCE {
+    while recovery.after_s.is_none() && healed.elapsed() < recovery.patience() {
         let lag = books::lag(&world.kafka, world.stack.database_url()).await;
         recovery.lag_max = recovery.lag_max.max(lag.unwrap_or_default());
         if lag.is_none_or(|lag| lag > i64::from(rate / 2)) {

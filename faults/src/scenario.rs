@@ -73,8 +73,8 @@ pub(crate) enum Action {
     Redeliver,
     /// Put copies of all orders on `orders`, in other partitions.
     Replay,
-    /// Make so many partitions of `orders`.
-    Partitions(u16),
+    /// Make so many more partitions of `orders`.
+    AddPartitions(usize),
     /// Remove the records of `orders` that are there.
     DeleteRecords,
     /// Delete `orders` and make it anew.

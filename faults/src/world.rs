@@ -166,6 +166,9 @@ fn options(needs: Needs) -> Result<(stack::Options, Option<SmallDisk>)> {
     };
     // Emptied here: a folder that something is mounted on cannot be removed.
     let options = stack::Options::named("faults-disk");
+    stack::Server::ALL
+        .iter()
+        .for_each(|server| SmallDisk::let_go(&options.dir.join(server.name())));
     if options.dir.exists() {
         std::fs::remove_dir_all(&options.dir).context("cannot empty the small disk's stack")?;
     }

@@ -45,8 +45,10 @@ pub fn judge_where(ledger: &Ledger, whole: impl Fn(u32) -> bool, findings: &mut 
 pub fn judge_alone(order: &Order, request: &Request, findings: &mut Findings) {
     use OrderStatus::{Paid, Reserved};
     let Some(status) = order.status else { return };
+    let overtaken = request.place.partition != order.partition || request.place < order.place();
     let detail = match request.refused {
         None if caused(request, order) => return,
+        Some(Refusal::UnknownOrder) if overtaken => return,
         None => format!("neither refused nor the cause of {status}"),
         Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
         Some(_) if matches!(request.ask, Ask::Cancel(..)) && matches!(status, Reserved | Paid) => {

@@ -12,24 +12,19 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::usage::{Usage, of_tree};
+
+mod life;
+
+pub use self::life::{Life, with_caller};
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 const READY_PAUSE: Duration = Duration::from_millis(20);
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// Lines of its log that an error message shows.
 const LAST_LINES: usize = 15;
-
-/// How long a process lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    /// Until its caller ends, at the latest.
-    WithCaller,
-    /// Until somebody ends it.
-    OnItsOwn,
-}
 
 /// What to start.
 #[derive(Debug)]
@@ -68,14 +63,8 @@ impl Service {
         std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
         let log = logs.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = match life {
-            Life::OnItsOwn => Command::new("setsid"),
-            Life::WithCaller => Command::new("setpriv"),
-        };
-        if *life == Life::WithCaller {
-            command.args(["--pdeathsig", "TERM", "--"]);
-        }
-        command.arg(program).args(args).envs(env.iter().cloned());
+        let mut command = life.of(program);
+        command.args(args).envs(env.iter().cloned());
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Self { name, child, admin_port: admin_port(name, env)?, log })

@@ -72,7 +72,7 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::Refusable => world.kafka.refusable(),
         Action::Redeliver => world.kafka.redeliver(COPIES),
         Action::Replay => world.kafka.redeliver(i64::MAX),
-        Action::Partitions(count) => world.kafka.grow(count).await,
+        Action::AddPartitions(by) => world.kafka.grow(by).await,
         Action::DeleteRecords => world.kafka.delete_records().await,
         Action::RemakeTopic => world.kafka.remake().await,
         Action::FillDisk => world.small_disk()?.fill(),

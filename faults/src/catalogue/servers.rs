@@ -8,8 +8,8 @@ use crate::link::Link::ProcessorPostgres;
 use crate::link::Weather::{Clear, Slow};
 use crate::needs::Needs;
 use crate::scenario::Action::{
-    AwaitEnd, Broker, DeleteRecords, EndSessions, FailOver, FillDisk, FreeDisk, KillBackend, Link,
-    LockHotRow, OpenTransaction, Partitions, Postgres, Release, RemakeTopic, Standby, Start,
+    AddPartitions, AwaitEnd, Broker, DeleteRecords, EndSessions, FailOver, FillDisk, FreeDisk,
+    KillBackend, Link, LockHotRow, OpenTransaction, Postgres, Release, RemakeTopic, Standby, Start,
     StartBroker, StartPostgres, Stop, StopLoad, StopStandby, TakeSessions, Writable,
 };
 use crate::scenario::Program::Processor;
@@ -56,7 +56,7 @@ pub(super) const ALL: &[Scenario] = &[
         (0, OpenTransaction), (30_000, Release),
     ]),
     scenario("partitions-added", "orders gets two partitions more under load", Target::Broker, &[
-        (0, Partitions(6)), (30_000, Start(Processor(0))),
+        (0, AddPartitions(2)), (30_000, Start(Processor(0))),
     ]),
     scenario("topic-remade", "the topic of orders is deleted and made anew: the processor must stop and name the gap", Target::Broker, &[
         (0, StopLoad), (1_000, RemakeTopic), (1_500, Start(Processor(0))),

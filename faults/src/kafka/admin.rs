@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep};
 use super::{DEADLINE, Kafka, partitions};
 
 impl Kafka {
-    /// Makes partitions of `orders` until there are so many.
-    pub(crate) async fn grow(&self, count: u16) -> Result<()> {
-        let grown = [NewPartitions::new(&self.orders, count.into())];
+    /// Makes so many more partitions of `orders`.
+    pub(crate) async fn grow(&self, by: usize) -> Result<()> {
+        let count = partitions(&self.consumer, &self.orders, DEADLINE)?.len() + by;
+        let grown = [NewPartitions::new(&self.orders, count)];
         let told = self.admin()?.create_partitions(&grown, &options()).await?;
         told.into_iter().try_for_each(|told| told.map(drop)).map_err(refused)
     }
