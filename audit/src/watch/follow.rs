@@ -17,8 +17,11 @@ const TELL_INTERVAL: Duration = Duration::from_secs(5);
 const START_WAIT: Duration = Duration::from_secs(30);
 /// After a step that a server did not let happen.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long the step that is under way at the signal, and then the last one, may take.
-const END_WAIT: Duration = Duration::from_secs(10);
+/// How long the step that is under way at the signal may take, and then the last one.
+const LAST_STEP_MAX: Duration = Duration::from_secs(20);
+/// How long the last one is tried again. Servers that end together with the watch do not
+/// come back.
+const LAST_STEP_TRIES: Duration = Duration::from_secs(4);
 
 /// Watches until `stop`. Whatever goes wrong is in the report, as a verdict that is
 /// not clean.
@@ -102,16 +105,16 @@ async fn follow(
 
 async fn too_long_after(stop: &CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(END_WAIT).await;
+    tokio::time::sleep(LAST_STEP_MAX).await;
 }
 
 /// The last step begins after the signal, and sees all that came before it. Without it
 /// nothing is known but what was found.
 async fn end(watch: &mut Watch, told: &mut Told) -> Result<(), CannotJudge> {
-    let deadline = tokio::time::Instant::now() + END_WAIT;
+    let began = Instant::now();
     loop {
         watch.compare_next();
-        let why = match tokio::time::timeout_at(deadline, watch.step()).await {
+        let why = match tokio::time::timeout(LAST_STEP_MAX, watch.step()).await {
             Ok(Ok(true)) => {
                 told.tell(watch);
                 return Ok(());
@@ -126,12 +129,11 @@ async fn end(watch: &mut Watch, told: &mut Told) -> Result<(), CannotJudge> {
             }
             Err(_elapsed) => "a server did not answer in time".to_owned(),
         };
-        if tokio::time::Instant::now() < deadline {
-            continue;
+        if began.elapsed() >= LAST_STEP_TRIES {
+            let found = watch.books().findings.total() > 0;
+            let open = CannotJudge::because(format!("the last step was not made: {why}"));
+            return if found { Ok(()) } else { Err(open) };
         }
-        let found = watch.books().findings.total() > 0;
-        let open = CannotJudge::because(format!("the last step was not made: {why}"));
-        return if found { Ok(()) } else { Err(open) };
     }
 }
 
