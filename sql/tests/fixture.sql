@@ -35,7 +35,15 @@ insert into orders (order_id, customer_id, status, currency, total_minor, lines,
      null, null, 1, 22, '2026-11-21 08:46:59+00', '2026-11-21 08:47:01+00'),
     ('01990000-0000-7000-8000-000000000008', 'c-2', 'RESERVED', 'EUR', 1000,
      '[{"sku":"p-1","quantity":1,"price_minor":1000}]',
-     null, null, 1, 23, '2026-11-21 08:49:59+00', '2026-11-21 08:49:59+00');
+     null, null, 1, 23, '2026-11-21 08:49:59+00', '2026-11-21 08:49:59+00'),
+    -- With an Idempotency-Key, and cancelled before its payment.
+    ('f3990000-0000-8000-8000-000000000009', 'c-1', 'CANCELLED', 'EUR', 5000,
+     '[{"sku":"p-2","quantity":1,"price_minor":5000}]',
+     '{"code":"requested"}', null, 1, 18, '2026-11-21 08:10:00+00', '2026-11-21 08:40:00+00'),
+    -- Paid, then cancelled.
+    ('01990000-0000-7000-8000-000000000010', 'c-2', 'CANCELLED', 'EUR', 1000,
+     '[{"sku":"p-1","quantity":1,"price_minor":1000}]',
+     '{"code":"requested"}', null, 1, 19, '2026-11-21 08:41:00+00', '2026-11-21 08:44:00+00');
 
 insert into payments (order_id, status, currency, amount_minor, reason, decided_at, updated_at) values
     ('01990000-0000-7000-8000-000000000001', 'CAPTURED', 'EUR', 7050, null,
@@ -47,7 +55,11 @@ insert into payments (order_id, status, currency, amount_minor, reason, decided_
     ('01990000-0000-7000-8000-000000000006', 'REFUND_PENDING', 'EUR', 5000, null,
      '2026-11-20 10:00:01+00', '2026-11-21 08:40:00+00'),
     ('01990000-0000-7000-8000-000000000007', 'CAPTURED', 'JPY', 1200, null,
-     '2026-11-21 08:47:01+00', '2026-11-21 08:47:01+00');
+     '2026-11-21 08:47:01+00', '2026-11-21 08:47:01+00'),
+    ('f3990000-0000-8000-8000-000000000009', 'REFUNDED', 'EUR', 5000, null,
+     '2026-11-21 08:40:00+00', '2026-11-21 08:40:01+00'),
+    ('01990000-0000-7000-8000-000000000010', 'REFUNDED', 'EUR', 1000, null,
+     '2026-11-21 08:41:02+00', '2026-11-21 08:44:01+00');
 
 insert into stock (sku, available, reserved, sold, received, low_at) values
     ('p-1', 95, 1, 4, 100, 10),
@@ -90,12 +102,13 @@ insert into outbox (topic, partition, events, created_at) values
      '2026-11-21 08:49:59+00');
 
 insert into sales_metric_shards (metric_name, dimension, shard, value, digits) values
-    ('orders_total', '', 0, 4, 0), ('orders_total', '', 1, 4, 0),
+    ('orders_total', '', 0, 4, 0), ('orders_total', '', 1, 6, 0),
     ('orders_by_status', 'RESERVED', 0, 1, 0), ('orders_by_status', 'RESERVED', 1, 1, 0),
     ('orders_by_status', 'PAID', 0, 1, 0), ('orders_by_status', 'PAID', 1, 1, 0),
     ('orders_by_status', 'SHIPPED', 1, 1, 0), ('orders_by_status', 'REJECTED', 0, 1, 0),
-    ('orders_by_status', 'PAYMENT_FAILED', 0, 1, 0), ('orders_by_status', 'CANCELLED', 1, 1, 0),
+    ('orders_by_status', 'PAYMENT_FAILED', 0, 1, 0), ('orders_by_status', 'CANCELLED', 1, 3, 0),
     ('orders_per_minute', '2026-11-20T10:00Z', 1, 1, 0),
+    ('orders_per_minute', '2026-11-21T08:10Z', 1, 1, 0), ('orders_per_minute', '2026-11-21T08:41Z', 1, 1, 0),
     ('orders_per_minute', '2026-11-21T08:45Z', 0, 1, 0),
     ('orders_per_minute', '2026-11-21T08:46Z', 0, 2, 0), ('orders_per_minute', '2026-11-21T08:46Z', 1, 1, 0),
     ('orders_per_minute', '2026-11-21T08:47Z', 0, 1, 0), ('orders_per_minute', '2026-11-21T08:47Z', 1, 1, 0),
@@ -103,8 +116,9 @@ insert into sales_metric_shards (metric_name, dimension, shard, value, digits) v
     ('revenue_total', 'EUR', 0, 7050, 2), ('revenue_total', 'EUR', 1, 2050, 2),
     ('revenue_total', 'JPY', 1, 1200, 0),
     ('revenue_per_minute', 'EUR 2026-11-20T10:00Z', 1, 0, 2),
+    ('revenue_per_minute', 'EUR 2026-11-21T08:41Z', 1, 0, 2),
     ('revenue_per_minute', 'EUR 2026-11-21T08:46Z', 0, 7050, 2),
     ('revenue_per_minute', 'EUR 2026-11-21T08:47Z', 1, 2050, 2),
     ('revenue_per_minute', 'JPY 2026-11-21T08:46Z', 1, 1200, 0),
     ('rejects', 'insufficient_stock', 0, 1, 0), ('rejects', 'card_expired', 0, 1, 0),
-    ('rejects', 'requested', 1, 1, 0);
+    ('rejects', 'requested', 1, 3, 0);
