@@ -127,6 +127,21 @@ async fn every_question_has_its_answer() {
 }
 
 #[tokio::test]
+async fn topics_may_have_any_name() {
+    let bed = testkit::bed("renamed").await;
+    let mut connection = bed.connect().await;
+    let mut shop = connection.begin().await.unwrap();
+    let fixture = include_str!("fixture.sql");
+    let renamed = fixture.replace("'orders'", "'shop.in'").replace("'stock'", "'shop.stock'");
+    run(&mut shop, &renamed).await;
+    let queries = queries();
+    for (name, answer) in ANSWERS {
+        let found = rows(&mut shop, &queries[*name]).await;
+        assert_eq!(found.len(), answer.len(), "{name}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn sixty_minutes_are_sixty_in_two_currencies() {
     let bed = testkit::bed("minutes").await;
     let mut connection = bed.connect().await;
