@@ -88,6 +88,8 @@ impl Reader {
         let mut config = service::kafka::consumer(&source.brokers, "notifier", &source.group);
         // A lane takes some thousand records at a time and keeps what waits in the log.
         config
+            // A place that the log does not have is looked into, not passed over.
+            .set("auto.offset.reset", "error")
             .set("queued.min.messages", "5000")
             .set("queued.max.messages.kbytes", "4096")
             // Nobody feels a tenth of a second here, and the broker is spared ninety

@@ -23,7 +23,7 @@ mod looks;
 mod read;
 
 use self::committed::Committed;
-use self::read::{Partition, apply, is_loss, read};
+use self::read::{Partition, apply, is_loss, is_out_of_log, read};
 
 /// The longest that an event waits for company; also how often an idle lane
 /// looks up.
@@ -242,10 +242,11 @@ impl Lane {
         }
     }
 
-    /// Lets a backoff delay pass without leaving the group.
+    /// Lets a backoff delay pass without leaving the group; it ends when nothing is left
+    /// to wait for.
     fn wait(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let end = Instant::now() + self.backoff.next_delay();
-        while !stop.is_cancelled() && Instant::now() < end {
+        while self.reading == Reading::Paused && !stop.is_cancelled() && Instant::now() < end {
             self.poll(GATHER)?;
         }
         Ok(())
@@ -258,6 +259,10 @@ impl Lane {
             Some(Ok(_)) => self.silence = Silence::from(Instant::now()),
             Some(Err(error)) if is_loss(error) => {
                 self.health.fail(&self.condition, "all brokers are away");
+            }
+            Some(Err(error)) if is_out_of_log(error) => {
+                drop(polled);
+                return self.find_place();
             }
             _ => {}
         }

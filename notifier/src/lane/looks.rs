@@ -40,6 +40,18 @@ impl Lane {
         Ok(())
     }
 
+    /// Has all partitions placed in the log as it is now. The client does not say which
+    /// of them lost its place.
+    pub(super) fn find_place(&mut self) -> anyhow::Result<()> {
+        tracing::error!(
+            sink = self.name,
+            "the log does not have the record to read next: it expired, or the topic was made anew"
+        );
+        self.reader.join_anew()?;
+        self.begin_anew("to find the place in the log");
+        Ok(())
+    }
+
     /// Forgets what was read: a new member reads from the committed progress. What
     /// that counts as told stays.
     fn begin_anew(&mut self, why: &str) {

@@ -46,6 +46,12 @@ pub(super) fn is_loss(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
+/// Whether an error says that a partition has no record at the place that is next: the
+/// log was made anew, or its old records are gone.
+pub(super) fn is_out_of_log(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
+}
+
 /// Puts a record into the chunk, or passes it.
 pub(super) fn read(
     polled: Option<KafkaResult<BorrowedMessage<'_>>>,

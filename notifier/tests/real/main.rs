@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod gone;
 mod once;
 mod support;
 mod webhook;

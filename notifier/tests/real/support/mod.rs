@@ -1,6 +1,7 @@
 //! A notifier as a process, events to feed it, a webhook to call.
 
 pub mod committed;
+pub mod log;
 pub mod process;
 pub mod raw;
 pub mod receiver;

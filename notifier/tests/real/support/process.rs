@@ -12,6 +12,16 @@ pub struct Notifier(Child);
 impl Notifier {
     /// Starts one with these sinks.
     pub fn start(bed: &Bed, sinks: &[&str]) -> Self {
+        Self(Self::command(bed, sinks).spawn().unwrap())
+    }
+
+    /// The same, and what it logs goes into this file.
+    pub fn start_logging_to(log: &Path, bed: &Bed, sinks: &[&str]) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self(Self::command(bed, sinks).stderr(log).spawn().unwrap())
+    }
+
+    fn command(bed: &Bed, sinks: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notifier"));
         command.envs(bed.env()).env("NOTIFIER_ADMIN_LISTEN", "127.0.0.1:0");
         command.env("NOTIFIER_GROUP", super::group(bed));
@@ -19,7 +29,7 @@ impl Notifier {
         for sink in sinks {
             command.args(["--sink", sink]);
         }
-        Self(command.spawn().unwrap())
+        command
     }
 
     /// Asks it to stop and waits.
