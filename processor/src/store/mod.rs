@@ -15,6 +15,7 @@ mod payments;
 mod pending;
 mod recover;
 mod refusals;
+mod reserved;
 pub mod sqlstate;
 mod stock;
 pub mod view;

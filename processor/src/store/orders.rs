@@ -116,7 +116,7 @@ async fn step_round(
     Ok(done.rows_affected())
 }
 
-const STATE_COLUMNS: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.total_minor, \
+pub(super) const STATE_COLUMNS: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.total_minor, \
      o.lines::text, (extract(epoch from o.created_at) * 1000)::bigint, o.source_partition, o.source_offset";
 
 /// The states of these orders, as far as they exist; locked, in the order of
@@ -135,31 +135,13 @@ pub(super) async fn states(
     rows.iter().map(state).collect()
 }
 
-/// The orders of a partition that wait for their payment.
-pub(super) async fn reserved(
-    connection: &mut PgConnection,
-    partition: i32,
-    resume_offset: i64,
-) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
-    let sql = format!(
-        "select {STATE_COLUMNS} from orders o \
-         where o.source_partition = $1 and o.source_offset >= $2 and o.status = 'RESERVED'"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(partition)
-        .bind(resume_offset)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(state).collect()
-}
-
 #[derive(Deserialize)]
 struct StoredLine<'a> {
     sku: &'a str,
     quantity: i64,
 }
 
-fn state(row: &PgRow) -> Result<(OrderId, OrderState), sqlx::Error> {
+pub(super) fn state(row: &PgRow) -> Result<(OrderId, OrderState), sqlx::Error> {
     let lines: String = row.try_get(5)?;
     let lines: Vec<StoredLine<'_>> =
         serde_json::from_str(&lines).map_err(|_| unreadable("lines"))?;

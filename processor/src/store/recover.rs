@@ -8,7 +8,8 @@ use contract::OrderId;
 use foldhash::fast::FixedState;
 use sqlx::PgConnection;
 
-use super::{Database, Pending, dead_letters, orders, pending};
+use super::reserved::reserved;
+use super::{ANSWER_MAX, Database, Pending, answered, dead_letters, pending};
 use crate::decide::OrderState;
 use crate::lane::{Claim, Record, Source};
 
@@ -23,10 +24,10 @@ pub struct Recovered {
     pub reserved: HashMap<OrderId, OrderState, FixedState>,
 }
 
-/// Reads what is left of a lane.
+/// Reads what is left of a lane, for as long as each statement has its answer in time.
 ///
 /// # Errors
-/// The server cannot answer.
+/// The server cannot answer, or has vanished.
 pub async fn recover(
     connection: &mut PgConnection,
     database: &Database,
@@ -34,12 +35,11 @@ pub async fn recover(
 ) -> Result<Recovered, sqlx::Error> {
     let (topic, lane) = (database.topic(claim.lane), claim.lane);
     let reserved = match lane.source {
-        Source::Orders => orders::reserved(connection, lane.partition, claim.resume_offset).await?,
+        Source::Orders => reserved(connection, claim).await?,
         Source::Stock => HashMap::default(),
     };
-    Ok(Recovered {
-        pending: pending(connection, database, slice::from_ref(claim), &[]).await?,
-        dead: dead_letters::unpublished(connection, topic, lane).await?,
-        reserved,
-    })
+    let pending = pending(connection, database, slice::from_ref(claim), &[]);
+    let pending = answered(ANSWER_MAX, pending).await?;
+    let dead = answered(ANSWER_MAX, dead_letters::unpublished(connection, topic, lane)).await?;
+    Ok(Recovered { pending, dead, reserved })
 }

@@ -24,7 +24,7 @@ use crate::lane::{Claim, LaneId, Record};
 use crate::metrics::WorkerMetrics;
 use crate::payment::Cashier;
 use crate::publish::Producer;
-use crate::store::{self, ANSWER_MAX, Database, LastSeen, Retired};
+use crate::store::{self, Database, LastSeen, Retired};
 
 mod commit;
 mod reach;
@@ -246,8 +246,7 @@ impl Worker {
         let recovered = loop {
             self.connect().await?;
             let Some(connection) = self.connection.as_mut() else { continue };
-            let recovering = store::recover(connection, &self.database, &claim);
-            match store::answered(ANSWER_MAX, recovering).await {
+            match store::recover(connection, &self.database, &claim).await {
                 Ok(recovered) => break recovered,
                 Err(error) => self.remedy_read(error).await?,
             }

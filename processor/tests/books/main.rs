@@ -6,6 +6,7 @@
 mod dlq;
 mod ends;
 mod faults;
+mod logs;
 mod outcomes;
 mod servers;
 mod strays;
