@@ -28,6 +28,7 @@ use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
 
 mod looks;
+mod standstill;
 
 /// How long one poll waits for a record.
 const POLL_WAIT: Duration = Duration::from_millis(50);
@@ -60,6 +61,8 @@ pub struct PollLoop {
     hinted_at: Instant,
     silence: Silence,
     membership: Membership,
+    /// When to ask again whether the inputs are there.
+    topics_at: Instant,
     /// When to ask again for what Kafka did not say of a log.
     compare_at: Instant,
 }
@@ -73,6 +76,8 @@ struct LaneFeed {
     /// Since when another process owns the lane, as far as we noticed.
     lost_at: Option<Instant>,
     watchdog: Watchdog,
+    /// Why it stands still, as it was told last.
+    trouble: Option<String>,
     /// What the log was not compared with yet.
     witness: Option<Witness>,
 }
@@ -99,6 +104,7 @@ impl PollLoop {
             hinted_at: Instant::now(),
             silence: Silence::from(Instant::now()),
             membership: Membership::default(),
+            topics_at: Instant::now(),
             compare_at: Instant::now(),
         })
     }
@@ -121,6 +127,7 @@ impl PollLoop {
             self.pause_and_resume()?;
             self.hint(false);
             self.look_for_kafka()?;
+            self.look_for_topics();
             self.look_for_membership()?;
             self.look_for_another_log()?;
             self.look_for_lost_lanes()?;
@@ -217,9 +224,17 @@ impl PollLoop {
             stash.push(task, 0);
         }
         let watchdog = Watchdog::new(Instant::now());
-        let witness = claim.witness;
-        let feed =
-            LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog, witness };
+        let (witness, trouble) = (claim.witness, None);
+        let feed = LaneFeed {
+            claim,
+            expected,
+            stash,
+            hinted: -1,
+            lost_at: None,
+            watchdog,
+            trouble,
+            witness,
+        };
         self.lanes.insert(lane, feed);
         // A partition that was paused when it left is still paused when it
         // comes back.

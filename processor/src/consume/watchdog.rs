@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How long a lane may stand still before a person is told, again and again.
 const TELL_AFTER: Duration = Duration::from_secs(30);
+/// When to ask again for an end that Kafka did not say.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// How long it may get no records after the log was first seen to have some.
 const END_AFTER: Duration = Duration::from_secs(30);
 
@@ -17,6 +19,8 @@ const END_AFTER: Duration = Duration::from_secs(30);
 pub(super) enum Standing {
     /// It gets on, or has nothing to do as far as is known.
     Fine,
+    /// It stands as it did when it was looked at last.
+    AsBefore,
     /// It has records and has committed none for so long.
     Working(Duration),
     /// It has got none for so long; whether the log has any is to be asked.
@@ -28,14 +32,14 @@ pub(super) enum Standing {
 pub(super) struct Watchdog {
     committed: i64,
     moved_at: Instant,
-    told_at: Instant,
+    look_at: Instant,
     /// The offset of a record that was there and had not come, and since when.
     overdue: Option<(i64, Instant)>,
 }
 
 impl Watchdog {
     pub(super) fn new(now: Instant) -> Self {
-        Self { committed: 0, moved_at: now, told_at: now, overdue: None }
+        Self { committed: 0, moved_at: now, look_at: now + TELL_AFTER, overdue: None }
     }
 
     /// Takes note of the first offset that is not committed and the next one to
@@ -44,12 +48,17 @@ impl Watchdog {
         if committed != self.committed {
             *self = Self { committed, ..Self::new(now) };
         }
-        if now.duration_since(self.told_at) < TELL_AFTER {
-            return Standing::Fine;
-        }
-        self.told_at = now;
         let still = now.duration_since(self.moved_at);
+        if now < self.look_at {
+            return if still < TELL_AFTER { Standing::Fine } else { Standing::AsBefore };
+        }
+        self.look_at = now + TELL_AFTER;
         if next > committed { Standing::Working(still) } else { Standing::Waiting(still) }
+    }
+
+    /// Looks again soon: Kafka did not say whether the log has any records.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        self.look_at = now + ASK_AGAIN;
     }
 
     /// Whether a lane that waits for `next`, in a log that ends before `end`, is beyond
@@ -85,8 +94,12 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         assert_eq!(dog.look(0, 5, at(29)), Standing::Fine);
         assert_eq!(dog.look(0, 5, at(30)), Standing::Working(Duration::from_secs(30)));
-        assert_eq!(dog.look(0, 5, at(31)), Standing::Fine);
+        assert_eq!(dog.look(0, 5, at(31)), Standing::AsBefore);
         assert_eq!(dog.look(0, 0, at(60)), Standing::Waiting(Duration::from_secs(60)));
+        dog.ask_again(at(60));
+        assert_eq!(dog.look(0, 0, at(74)), Standing::AsBefore);
+        assert_eq!(dog.look(0, 0, at(75)), Standing::Waiting(Duration::from_secs(75)));
+        assert_eq!(dog.look(1, 1, at(76)), Standing::Fine, "it got on");
     }
 
     #[test]

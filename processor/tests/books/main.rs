@@ -9,5 +9,6 @@ mod faults;
 mod logs;
 mod outcomes;
 mod servers;
+mod standstill;
 mod strays;
 mod world;

@@ -67,8 +67,12 @@ impl Running {
 
     /// Waits until this is part of what is wrong with it.
     pub(crate) async fn until_problem(&self, words: &str) {
+        self.until_problem_within(SOON, words).await;
+    }
+
+    pub(crate) async fn until_problem_within(&self, deadline: Duration, words: &str) {
         let says = async || self.health.problem().is_some_and(|problem| problem.contains(words));
-        wait_until_named(words, SOON, says).await;
+        wait_until_named(words, deadline, says).await;
     }
 
     pub(crate) async fn stop(self) {
@@ -187,13 +191,16 @@ impl World {
         told
     }
 
+    /// Hands for the topics.
+    pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {
+        service::kafka::client(&self.bed.brokers, "test").create().unwrap()
+    }
+
     /// The largest batch that the topic of events takes, in bytes.
     pub(crate) async fn limit_events(&self, bytes: &str) {
-        let admin: AdminClient<DefaultClientContext> =
-            service::kafka::client(&self.bed.brokers, "test").create().unwrap();
         let topic = ResourceSpecifier::Topic(&self.bed.topics.order_events);
         let limit = AlterConfig::new(topic).set("max.message.bytes", bytes);
-        let altered = admin.alter_configs([&limit], &AdminOptions::new()).await.unwrap();
+        let altered = self.admin().alter_configs([&limit], &AdminOptions::new()).await.unwrap();
         altered.into_iter().for_each(|altered| drop(altered.unwrap()));
     }
 

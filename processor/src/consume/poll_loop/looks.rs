@@ -1,19 +1,20 @@
 //! What the poll loop looks at, first and between two bursts: whether the topics are
-//! there, whether Kafka is back, whether a lane was lost or stands still, whether it is
-//! still the log that was read, and which records are gone from it.
+//! there, whether Kafka is back, whether a lane was lost, and whether its log is still
+//! the one that was read.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use contract::topic::Topics;
 use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::Metadata;
 use service::kafka::membership::{Given, Kafka, Next};
 use service::kafka::{Silence, has_lost_kafka, let_go};
 use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
-use crate::consume::probe::{Found, Log, compare, look};
-use crate::consume::watchdog::Standing;
+use crate::consume::probe::{Log, compare};
 
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,8 +22,9 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a broker that was away may take to show that it is back.
 const KAFKA_LOOK: Duration = Duration::from_millis(500);
 
-/// How long a broker may take to say where a partition ends.
-const END_LOOK: Duration = Duration::from_secs(2);
+/// How often Kafka is asked whether the inputs are there, and how often while one is not.
+const TOPICS_PAUSE: Duration = Duration::from_secs(10);
+const MISSING_PAUSE: Duration = Duration::from_secs(1);
 
 /// Until Kafka is asked again which log it holds.
 const COMPARE_PAUSE: Duration = Duration::from_secs(10);
@@ -79,6 +81,28 @@ impl PollLoop {
             Err(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether the inputs are still there. The client only warns of one that was deleted,
+    /// gives its lanes back, and has nothing to do from then on.
+    pub(super) fn look_for_topics(&mut self) {
+        let now = Instant::now();
+        if self.topics_at > now || self.config.health.is_failing("kafka") {
+            return;
+        }
+        self.topics_at = now + TOPICS_PAUSE;
+        for topic in [&self.config.topics.orders, &self.config.topics.stock] {
+            // No answer says nothing of the topic.
+            let Ok(answer) = self.consumer.fetch_metadata(Some(topic), KAFKA_LOOK) else { return };
+            if let Some(why) = missing(topic, &answer) {
+                self.topics_at = now + MISSING_PAUSE;
+                if !self.config.health.is_failing("topics") {
+                    tracing::error!(why, "an input topic is gone");
+                }
+                return self.config.health.fail("topics", why);
+            }
+        }
+        self.config.health.pass("topics");
     }
 
     /// Takes a new consumer in place of one that has lost Kafka.
@@ -157,66 +181,14 @@ impl PollLoop {
         }
         Ok(())
     }
+}
 
-    /// A lane that stands still is told of; one that gets no records although the
-    /// log has some ends the process, for only joining anew makes it fetch again.
-    pub(super) fn look_for_standstill(&mut self) -> anyhow::Result<()> {
-        if self.config.health.is_failing("kafka") {
-            return Ok(());
-        }
-        let now = Instant::now();
-        for (lane, feed) in &mut self.lanes {
-            // Nothing is committed yet: it stands where it was claimed.
-            let committed = feed.claim.tenure.committed().max(feed.claim.next_offset);
-            let next = feed.expected;
-            match feed.watchdog.look(committed, next, now) {
-                Standing::Fine => {}
-                Standing::Working(still) => tracing::warn!(
-                    %lane, ?still, records = next - committed,
-                    "lane stands still with records read and not committed"
-                ),
-                Standing::Waiting(still) => {
-                    let topic = lane.topic(&self.config.topics);
-                    let ends = self.consumer.fetch_watermarks(topic, lane.partition, END_LOOK);
-                    let Ok((_, end)) = ends else { continue };
-                    // The client does not always say that its offset is gone.
-                    ensure!(end >= next, "{}", self.name_the_gap());
-                    ensure!(
-                        !feed.watchdog.must_end(next, end, now)
-                            || look(&self.config.brokers, topic, lane.partition, next)
-                                == Found::Nothing,
-                        "{lane} got no record for {still:?} though the log has more, up to {end}; start again to join the group anew"
-                    );
-                }
-            }
-        }
-        Ok(())
+/// What is wrong with a topic, in words.
+fn missing(topic: &str, answer: &Metadata) -> Option<String> {
+    let found = answer.topics().iter().find(|found| found.name() == topic);
+    let Some(found) = found else { return Some(format!("{topic} does not exist")) };
+    if let Some(error) = found.error() {
+        return Some(format!("{topic}: {}", RDKafkaErrorCode::from(error)));
     }
-
-    /// Says which records are gone, for the person who has to decide.
-    pub(super) fn name_the_gap(&self) -> String {
-        let mut gaps = Vec::new();
-        for (lane, feed) in &self.lanes {
-            let topic = lane.topic(&self.config.topics);
-            match self.consumer.fetch_watermarks(topic, lane.partition, Duration::from_secs(5)) {
-                Ok((low, high)) if feed.expected < low || feed.expected > high => {
-                    gaps.push(format!(
-                        "{topic}/{} stands at offset {} but the log holds {low}..{high}",
-                        lane.partition, feed.expected
-                    ));
-                }
-                _ => {}
-            }
-        }
-        format!(
-            "records that were not processed are gone from the log: {}; restore the topic. To accept the loss of what \
-             was deleted, set next_offset and resume_offset in partition_progress by hand; a topic that was made anew \
-             needs an empty database, for its records stand at places that are taken",
-            if gaps.is_empty() {
-                "the broker does not say which".to_owned()
-            } else {
-                gaps.join(", ")
-            }
-        )
-    }
+    found.partitions().is_empty().then(|| format!("{topic} has no partitions"))
 }
