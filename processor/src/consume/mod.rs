@@ -3,6 +3,7 @@
 
 mod assignment;
 mod claims;
+mod doubts;
 mod poll_loop;
 pub mod probe;
 mod stash;

@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Claims;
 use super::assignment::{Assignment, Change};
+use super::doubts::Doubts;
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
-use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source, Witness};
+use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
@@ -63,8 +64,7 @@ pub struct PollLoop {
     membership: Membership,
     /// When to ask again whether the inputs are there.
     topics_at: Instant,
-    /// When to ask again for what Kafka did not say of a log.
-    compare_at: Instant,
+    doubts: Doubts,
 }
 
 struct LaneFeed {
@@ -78,8 +78,6 @@ struct LaneFeed {
     watchdog: Watchdog,
     /// Why it stands still, as it was told last.
     trouble: Option<String>,
-    /// What the log was not compared with yet.
-    witness: Option<Witness>,
 }
 
 impl PollLoop {
@@ -105,7 +103,7 @@ impl PollLoop {
             silence: Silence::from(Instant::now()),
             membership: Membership::default(),
             topics_at: Instant::now(),
-            compare_at: Instant::now(),
+            doubts: Doubts::new(Instant::now()),
         })
     }
 
@@ -224,17 +222,11 @@ impl PollLoop {
             stash.push(task, 0);
         }
         let watchdog = Watchdog::new(Instant::now());
-        let (witness, trouble) = (claim.witness, None);
-        let feed = LaneFeed {
-            claim,
-            expected,
-            stash,
-            hinted: -1,
-            lost_at: None,
-            watchdog,
-            trouble,
-            witness,
-        };
+        if let Some(witness) = claim.witness {
+            self.doubts.raise(lane, witness);
+        }
+        let feed =
+            LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog, trouble: None };
         self.lanes.insert(lane, feed);
         // A partition that was paused when it left is still paused when it
         // comes back.
@@ -245,6 +237,7 @@ impl PollLoop {
 
     fn revoked(&mut self, lane: LaneId) {
         let Some(feed) = self.lanes.remove(&lane) else { return };
+        self.doubts.lay(lane);
         feed.claim.tenure.end();
         // When there is no room the worker learns it from the tenure, and drops
         // the lane when it is claimed again.

@@ -3,6 +3,7 @@
 //! transaction, which takes an offset and is no record), and whether it is the log
 //! that was read before.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
@@ -16,6 +17,8 @@ use crate::lane::Witness;
 
 /// How long one look may take.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long the broker may take to say where a log begins.
+const EXTENT: Duration = Duration::from_secs(2);
 
 /// What is at an offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +31,11 @@ pub enum Found {
 
 /// Looks into a partition from this offset on. Blocks for up to five seconds.
 pub fn look(brokers: &str, topic: &str, partition: i32, offset: i64) -> Found {
-    match first(brokers, (topic, partition, offset)) {
-        Some(_) => Found::Record,
-        None => Found::Nothing,
-    }
+    let found = ask(brokers, (topic, partition, offset), |_, first| match first {
+        First::Record(_) => Found::Record,
+        First::End | First::Silence => Found::Nothing,
+    });
+    found.unwrap_or(Found::Nothing)
 }
 
 /// Which log a partition holds.
@@ -45,37 +49,61 @@ pub enum Log {
     Silent,
 }
 
-/// Asks for the record of a witness. Blocks for up to five seconds.
+/// Asks for the record of a witness. Blocks for up to seven seconds.
 pub fn compare(brokers: &str, topic: &str, partition: i32, witness: &Witness) -> Log {
+    let log = ask(brokers, (topic, partition, witness.offset), |consumer, first| match first {
+        First::Record(record) => judge(&record, witness),
+        // Whatever was there is gone by age, as it may, or the log is shorter than that.
+        First::End => match consumer.fetch_watermarks(topic, partition, EXTENT) {
+            Ok((low, _)) if low > witness.offset => Log::Known,
+            _ => Log::Silent,
+        },
+        First::Silence => Log::Silent,
+    });
+    log.unwrap_or(Log::Silent)
+}
+
+fn judge(record: &OwnedMessage, witness: &Witness) -> Log {
     let key = witness.order_id.to_string();
-    match first(brokers, (topic, partition, witness.offset)) {
-        Some(record) if record.offset() > witness.offset => Log::Known,
-        Some(record) if record.offset() < witness.offset => Log::Another,
-        Some(record) if record.key() == Some(key.as_bytes()) => Log::Known,
-        Some(_) => Log::Another,
-        None => Log::Silent,
+    match record.offset().cmp(&witness.offset) {
+        Ordering::Greater => Log::Known,
+        Ordering::Equal if record.key() == Some(key.as_bytes()) => Log::Known,
+        Ordering::Equal | Ordering::Less => Log::Another,
     }
 }
 
-/// The first record from a place on.
-fn first(brokers: &str, place: (&str, i32, i64)) -> Option<OwnedMessage> {
-    let consumer = reader(brokers, place).ok()?;
-    let found = read(&consumer);
-    // Whoever looks goes on, however long it takes to close.
-    let_go(consumer);
-    found
+/// What there is from a place on.
+enum First {
+    Record(OwnedMessage),
+    /// Nothing, up to the end of the partition.
+    End,
+    /// Kafka did not say.
+    Silence,
 }
 
-fn read(consumer: &BaseConsumer) -> Option<OwnedMessage> {
+/// Asks for the first record from a place on; `None` without a consumer.
+fn ask<T>(
+    brokers: &str,
+    place: (&str, i32, i64),
+    heard: impl FnOnce(&BaseConsumer, First) -> T,
+) -> Option<T> {
+    let consumer = reader(brokers, place).ok()?;
+    let said = heard(&consumer, read(&consumer));
+    // Whoever looks goes on, however long it takes to close.
+    let_go(consumer);
+    Some(said)
+}
+
+fn read(consumer: &BaseConsumer) -> First {
     let begun = Instant::now();
     while begun.elapsed() < LOOK {
         match consumer.poll(LOOK.saturating_sub(begun.elapsed())) {
-            Some(Ok(record)) => return Some(record.detach()),
-            Some(Err(KafkaError::PartitionEOF(_))) => return None,
+            Some(Ok(record)) => return First::Record(record.detach()),
+            Some(Err(KafkaError::PartitionEOF(_))) => return First::End,
             Some(Err(_)) | None => {}
         }
     }
-    None
+    First::Silence
 }
 
 fn reader(

@@ -1,11 +1,33 @@
-//! Logs that reach far back.
+//! Logs that reach far back, or no longer do.
 
 use std::time::Duration;
 
 use contract::OrderId;
+use processor::consume::probe::{Log, compare};
+use processor::lane::Witness;
+use rdkafka::admin::AdminOptions;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::world::{Running, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_records_are_all_gone_by_age_is_the_one_that_was_read() {
+    let world = World::new("expired").await;
+    let topic = &world.bed.topics.orders;
+    let place = (&**topic, 0);
+    for _ in 0..2 {
+        world.bed.produce_to(place, Some(b"k"), Some(b"x"), &[]).await;
+    }
+    let witness = |offset| Witness { offset, order_id: OrderId::mint() };
+    let log = |offset| compare(&world.bed.brokers, topic, 0, &witness(offset));
+    assert_eq!(log(1), Log::Another);
+    let mut all = TopicPartitionList::new();
+    all.add_partition_offset(topic, 0, Offset::End).unwrap();
+    world.admin().delete_records(&all, &AdminOptions::new()).await.unwrap();
+    assert_eq!(log(1), Log::Known);
+    assert_eq!(log(2), Log::Silent, "nothing was ever there");
+}
 
 /// Records in one partition without effects, but for the keys of some.
 fn fill(world: &World, records: i64, key: impl Fn(i64) -> String) {

@@ -26,9 +26,6 @@ const KAFKA_LOOK: Duration = Duration::from_millis(500);
 const TOPICS_PAUSE: Duration = Duration::from_secs(10);
 const MISSING_PAUSE: Duration = Duration::from_secs(1);
 
-/// Until Kafka is asked again which log it holds.
-const COMPARE_PAUSE: Duration = Duration::from_secs(10);
-
 /// How long a lane may have another owner while the group gives it to us. A
 /// process that was away hears within its session time-out (10 s) that it is out.
 const LOST_GRACE: Duration = Duration::from_secs(30);
@@ -140,17 +137,14 @@ impl PollLoop {
     /// A topic that was made anew may have grown past the place where the old one was
     /// read: then nothing is out of range, and what is before would be passed over.
     pub(super) fn look_for_another_log(&mut self) -> anyhow::Result<()> {
-        if self.compare_at > Instant::now() || self.config.health.is_failing("kafka") {
+        if self.config.health.is_failing("kafka") {
             return Ok(());
         }
-        // One lane at a time: the others get their records between.
-        let next =
-            self.lanes.iter_mut().find_map(|(lane, feed)| Some((*lane, feed.witness?, feed)));
-        let Some((lane, witness, feed)) = next else { return Ok(()) };
+        let Some((lane, witness)) = self.doubts.next(Instant::now()) else { return Ok(()) };
         let topic = lane.topic(&self.config.topics);
         match compare(&self.config.brokers, topic, lane.partition, &witness) {
-            Log::Known => feed.witness = None,
-            Log::Silent => self.compare_at = Instant::now() + COMPARE_PAUSE,
+            Log::Known => self.doubts.lay(lane),
+            Log::Silent => self.doubts.postpone(lane, Instant::now()),
             Log::Another => bail!(
                 "{topic}/{} is not the log that was read before: order {} is not at offset {} any more. \
                  Restore the topic, or begin with an empty database",
