@@ -124,7 +124,7 @@ fn object_or_empty(body: &[u8]) -> Result<(Node, Collector), Violations> {
     }
 }
 
-fn free_text(document: &Node, name: &str, faults: &mut Collector) -> Option<String> {
+fn free_text(document: &Node, name: &'static str, faults: &mut Collector) -> Option<String> {
     let node = document.member(name)?;
     let text = node.text().filter(|text| {
         (1..=TEXT_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control)

@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod json;
 mod money;
 pub mod order;
+mod pointer;
 mod settlement;
 mod status;
 pub mod topic;

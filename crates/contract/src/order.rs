@@ -153,6 +153,32 @@ mod tests {
         assert_eq!(pointers(&with("99999999999999999999", "1e400")), [""]);
     }
 
+    #[test]
+    fn long_names_cost_no_more_than_their_bytes() {
+        let long = "~".repeat(32 * 1024);
+        let items = vec!["0"; 16_000].join(",");
+        let wide = EXAMPLE.replacen('{', &format!(r#"{{"{long}":[{items}],"#), 1);
+        assert!(wide.len() <= crate::inbound::VALUE_BYTES_MAX);
+        assert_eq!(decode(&wide), decode(EXAMPLE));
+    }
+
+    #[test]
+    fn faults_at_long_names_are_few_and_short() {
+        let repeated: Vec<_> = (0..101).map(|n| format!(r#""{n}":0,"{n}":0"#)).collect();
+        for name in ["~", "\\u0001", "\u{e9}"] {
+            let long = name.repeat(60_000 / name.len());
+            let body = format!(r#"{{"{long}":{{{}}}}}"#, repeated.join(","));
+            let faults = decode(&body).unwrap_err();
+            assert!(faults.as_slice().iter().all(|fault| fault.pointer.is_empty()));
+            assert!(faults.to_string().len() <= 10 * 1024, "{}", faults.to_string().len());
+        }
+        let short = "\\u0001".repeat(250);
+        let body = format!(r#"{{"{short}":{{{}}}}}"#, repeated.join(","));
+        let faults = decode(&body).unwrap_err();
+        assert_eq!(faults.as_slice()[0].pointer, format!("/{}/0", "\u{1}".repeat(250)));
+        assert!(serde_json::to_string(&faults).unwrap().len() <= 10 * 1024);
+    }
+
     mod agreement {
         use proptest::prelude::*;
 

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 /// No more than this many faults of one document are listed.
 pub(crate) const LISTED_MAX: usize = 100;
+/// Nor more than so many bytes of them, as JSON writes their text: an answer or a
+/// dead letter shall not grow with what a client repeats.
+pub(crate) const LISTED_BYTES_MAX: usize = 8 * 1024;
 
 /// One fault.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -47,24 +50,72 @@ impl fmt::Display for Violations {
 
 impl std::error::Error for Violations {}
 
-/// Gathers faults while a document is walked.
+/// Gathers faults while a document is walked, until it is full.
 #[derive(Default)]
-pub(crate) struct Collector(Vec<Violation>);
+pub(crate) struct Collector {
+    listed: Vec<Violation>,
+    /// Of every fault that came while there was room, also of the one that had none.
+    bytes: usize,
+}
 
 impl Collector {
     pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        if self.0.len() < LISTED_MAX {
-            self.0.push(Violation { pointer: pointer.into(), detail: detail.into() });
+        if self.is_full() {
+            return;
         }
+        let violation = Violation { pointer: pointer.into(), detail: detail.into() };
+        self.bytes += written(&violation.pointer) + written(&violation.detail);
+        // The first is listed whatever it takes: a document with a fault is not valid.
+        if self.bytes <= LISTED_BYTES_MAX || self.listed.is_empty() {
+            self.listed.push(violation);
+        }
+    }
+
+    /// Whether nothing is listed any more; a walk may stop then.
+    pub(crate) fn is_full(&self) -> bool {
+        self.listed.len() >= LISTED_MAX || self.bytes > LISTED_BYTES_MAX
     }
 
     /// The value when nothing was found, else the faults. A missing value
     /// without a fault would be a hole in the walk; it is reported as one.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Violations> {
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ if self.0.is_empty() => Err(Violations::one("", "not understood")),
-            _ => Err(Violations(self.0)),
+            Some(value) if self.listed.is_empty() => Ok(value),
+            _ if self.listed.is_empty() => Err(Violations::one("", "not understood")),
+            _ => Err(Violations(self.listed)),
         }
+    }
+}
+
+/// Bytes of a text in JSON: a control character takes six.
+fn written(text: &str) -> usize {
+    let cost = |byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(cost).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_by_its_number_or_its_bytes() {
+        let mut many = Collector::default();
+        (0..LISTED_MAX + 1).for_each(|n| many.add(format!("/{n}"), "is bad"));
+        assert!(many.is_full());
+        assert_eq!(many.finish(Some(())).unwrap_err().as_slice().len(), LISTED_MAX);
+
+        let mut large = Collector::default();
+        let pointer = "\u{1}".repeat(256);
+        (0..LISTED_MAX).for_each(|_| large.add(pointer.clone(), "is bad"));
+        assert!(large.is_full());
+        large.add("/short", "comes too late");
+        let listed = large.finish(Some(())).unwrap_err();
+        assert_eq!(listed.as_slice().len(), LISTED_BYTES_MAX / (6 * 256 + "is bad".len()));
+        let written = serde_json::to_vec(&listed).unwrap().len();
+        assert!(written < LISTED_BYTES_MAX + 1024, "{written}");
     }
 }

@@ -7,6 +7,8 @@ mod drain;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_names;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod outage;
@@ -14,6 +16,5 @@ mod outage;
 mod reads;
 #[cfg(test)]
 mod start;
-#[cfg(test)]
 #[cfg(test)]
 mod writes;

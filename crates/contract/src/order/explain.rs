@@ -29,7 +29,12 @@ pub fn decode(body: &[u8]) -> Result<Order, Violations> {
 }
 
 /// The member as text that follows the grammar of ids.
-fn id<'a>(parent: &'a Node, pointer: &str, name: &str, faults: &mut Collector) -> Option<&'a str> {
+fn id<'a>(
+    parent: &'a Node,
+    pointer: &str,
+    name: &'static str,
+    faults: &mut Collector,
+) -> Option<&'a str> {
     let place = || child(pointer, name);
     let Some(node) = parent.member(name) else {
         faults.add(place(), "is required");
