@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use ingest::{Config, Sockets};
 use mimalloc::MiMalloc;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use service::{admin, clock, shutdown, telemetry};
+use service::{admin, clock, open_files, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -21,7 +19,7 @@ fn main() -> ExitCode {
 /// Sockets and reads live on this thread's runtime; requests on their workers'.
 #[tokio::main(flavor = "current_thread")]
 async fn serve(config: Config) -> anyhow::Result<()> {
-    raise_open_files().context("cannot raise the limit of open files")?;
+    open_files::raise()?;
     clock::set_from_env()?;
     let stop = shutdown::on_signal()?;
     let metrics = telemetry::install_metrics()?;
@@ -31,10 +29,4 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     tracing::info!(listen = %config.listen, admin = %config.admin_listen, "ingest listens");
     ingest::run(config, sockets, metrics, stop).await
-}
-
-/// The usual soft limit of 1024 is below the connection cap.
-fn raise_open_files() -> std::io::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }

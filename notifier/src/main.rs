@@ -7,7 +7,7 @@ use notifier::config::{Args, Config};
 use notifier::pipeline;
 use service::admin::{self, Admin};
 use service::health::Health;
-use service::{shutdown, telemetry};
+use service::{open_files, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,6 +22,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let config = Config::try_from(args)?;
+    open_files::raise()?;
     let stop = shutdown::on_signal()?;
     let admin = Admin { health: Health::default(), metrics: telemetry::install_metrics()? };
     let listener = admin::bind(config.admin_listen, "/livez, /readyz and /metrics").await?;

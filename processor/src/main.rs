@@ -8,7 +8,7 @@ use clap::Parser;
 use processor::dlq;
 use service::admin::{self, Admin};
 use service::health::Health;
-use service::{clock, shutdown, telemetry};
+use service::{clock, open_files, shutdown, telemetry};
 
 use self::cli::{Cli, Command, check};
 
@@ -42,6 +42,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Run(args) => {
             check(&args);
+            open_files::raise()?;
             clock::set_from_env()?;
             let admin = Admin { health: Health::default(), metrics: telemetry::install_metrics()? };
             let listener = admin::bind(args.admin_listen, "the admin port").await?;

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod clock;
 pub mod health;
 pub mod kafka;
+pub mod open_files;
 pub mod quiet;
 pub mod shutdown;
 pub mod telemetry;

@@ -22,6 +22,7 @@ mod bed;
 mod database;
 mod forgetful;
 mod janitor;
+mod open_files;
 mod records;
 mod servers;
 mod startup;
@@ -30,6 +31,7 @@ mod wait;
 
 pub use bed::{Bed, Builder, Topics, bed};
 pub use forgetful::{ForgetfulBroker, Memory};
+pub use open_files::until_open_files_are_raised;
 pub use records::OwnedRecord;
 pub use startup::Alone;
 pub use vanishing::Way;

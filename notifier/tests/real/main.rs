@@ -4,5 +4,6 @@
 
 mod gone;
 mod once;
+mod program;
 mod support;
 mod webhook;
