@@ -1,6 +1,10 @@
 //! Command-line arguments that several processes share, each with its
 //! environment name and a default that fits a local stack.
 
+mod password;
+
+pub use password::without_password;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -97,26 +101,9 @@ pub fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The URL without its password, for logs and messages.
-pub fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
-            format!("{}://{user}@{}", &url[..scheme], &url[at + 1..])
-        }
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_never_shows() {
-        assert_eq!(without_password("postgres://u:p@ss@h:1/d"), "postgres://u@h:1/d");
-        assert_eq!(without_password("postgres://h/d"), "postgres://h/d");
-    }
 
     #[test]
     fn rates_are_read_with_their_usual_suffixes() {

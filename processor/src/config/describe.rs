@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn every_setting_is_shown_and_no_password() {
         let command = RunArgs::augment_args(Command::new("processor"));
-        let words = ["processor", "--database-url", "postgres://u:secret@h/d"];
+        let url = "postgres://u:secret@h/d?password=secret";
+        let words = ["processor", "--database-url", url];
         let matches = command.clone().try_get_matches_from(words).unwrap();
         let shown = RunArgs::from_arg_matches(&matches).unwrap().describe();
         let names: Vec<_> = command
