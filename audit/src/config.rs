@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PathBufValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use contract::topic::Topics;
-use service::args::{DatabaseArgs, KafkaArgs, duration};
+use service::args::{DatabaseArgs, KafkaArgs, Listed, duration, list};
 
 use crate::explain::ExplainArgs;
 
@@ -33,17 +34,18 @@ pub struct Args {
     kafka: KafkaArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// The sender's receipts: CSV files as loadgen writes them
+    /// The sender's receipts: CSV files as loadgen writes them. Repeatable; in the variable,
+    /// commas separate files
     #[arg(
         long,
         env = "AUDIT_RECEIPTS",
         value_name = "FILE",
         num_args = 1..,
-        value_delimiter = ',',
+        value_parser = list(b',', PathBufValueParser::new()),
         required_unless_present_any = ["without_receipts", "watch"],
         conflicts_with = "watch"
     )]
-    receipts: Vec<PathBuf>,
+    receipts: Vec<Listed<PathBuf>>,
     /// Judge without receipts; whether every acknowledged order reached the log stays open
     #[arg(long, env = "AUDIT_WITHOUT_RECEIPTS", conflicts_with = "receipts")]
     without_receipts: bool,
@@ -169,7 +171,9 @@ impl Args {
             database_url: self.database.database_url,
             receipts: match self.without_receipts || self.watch {
                 true => Receipts::NotGiven,
-                false => Receipts::Files(self.receipts),
+                false => {
+                    Receipts::Files(self.receipts.into_iter().flat_map(|listed| listed.0).collect())
+                }
             },
             settle: match self.as_is {
                 true => Settle::AsIs,
@@ -209,5 +213,7 @@ mod tests {
         let config = parse("audit --receipts a.csv b.csv --settle-timeout 5s").unwrap();
         assert_eq!(config.receipts, Receipts::Files(vec!["a.csv".into(), "b.csv".into()]));
         assert_eq!(config.settle, Settle::Within(Duration::from_secs(5)));
+        let config = parse("audit --receipts a,b.csv --receipts c.csv").unwrap();
+        assert_eq!(config.receipts, Receipts::Files(vec!["a,b.csv".into(), "c.csv".into()]));
     }
 }

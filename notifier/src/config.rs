@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::bail;
 use clap::Parser;
-use service::args::{KafkaArgs, duration};
+use service::args::{KafkaArgs, Listed, duration, list};
 
 use crate::sink::{Settings, Spec};
 
@@ -23,15 +24,16 @@ pub struct Args {
     #[arg(long, env = "NOTIFIER_GROUP", default_value = "notifier")]
     group: String,
     /// Where to tell: `log` (text on standard output), `file:PATH` (JSON lines) or `webhook:URL`
-    /// (POST, http only); NAME= before it names it. Repeatable; in the variable, spaces separate
+    /// (POST, http only); NAME= before it names it. Repeatable: what is typed is one sink, spaces
+    /// and all; in the variable, spaces separate sinks
     #[arg(
         long = "sink",
         value_name = "[NAME=]SINK",
         env = "NOTIFIER_SINKS",
-        value_delimiter = ' ',
+        value_parser = list(b' ', Spec::from_str),
         default_value = "log"
     )]
-    sinks: Vec<Spec>,
+    sinks: Vec<Listed<Spec>>,
     /// Event ids remembered per partition to tell each event once
     #[arg(
         long,
@@ -92,8 +94,9 @@ impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
+        let sinks: Vec<Spec> = args.sinks.into_iter().flat_map(|listed| listed.0).collect();
         let mut names = HashSet::new();
-        for sink in &args.sinks {
+        for sink in &sinks {
             if !names.insert(&sink.name) {
                 bail!(
                     "two sinks are called {}; name one, as in --sink NAME={0}:…, and keep the name: \
@@ -106,7 +109,7 @@ impl TryFrom<Args> for Config {
             brokers: args.kafka.brokers,
             topic: args.kafka.order_events_topic,
             group: args.group,
-            sinks: args.sinks,
+            sinks,
             dedupe_window: args.dedupe_window as usize,
             webhook: Settings {
                 timeout: args.webhook_timeout,
@@ -122,6 +125,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::sink::Kind;
 
     fn config(arguments: &[&str]) -> anyhow::Result<Config> {
         Args::try_parse_from([&["notifier"], arguments].concat())?.try_into()
@@ -134,6 +138,13 @@ mod tests {
             assert!(argument.get_help().is_some(), "{argument}");
             assert!(argument.get_env().is_some(), "{argument}");
         }
+    }
+
+    #[test]
+    fn a_typed_sink_is_one_whatever_stands_in_it() {
+        let sinks = config(&["--sink", "file:/my stacks/told,1", "--sink", "log"]).unwrap().sinks;
+        assert_eq!(sinks[0].kind, Kind::File("/my stacks/told,1".into()));
+        assert_eq!(sinks[1].kind, Kind::Log);
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn exit(output: &Output) -> (Option<i32>, String) {
 #[tokio::test]
 async fn the_exit_code_is_the_verdict() {
     let world = World::honest("audit-program").await;
-    let receipts = world.receipts("program", &world.receipt_lines());
+    let receipts = world.receipts("pro,gram", &world.receipt_lines());
     let json = world.folder.path().join("report.json");
     let run = |more: &[&str]| {
         let mut command = Command::new(program());
@@ -121,5 +121,10 @@ async fn the_exit_code_is_the_verdict() {
     let (code, last) = exit(&run(&["--receipts", "/no/such/file"]));
     assert_eq!(code, Some(2));
     assert!(last.starts_with("audit: could not judge: receipts /no/such/file"), "{last}");
+
+    let mut listed = Command::new(program());
+    listed.envs(world.bed.env()).env("AUDIT_RECEIPTS", "/no/such/a,/no/such/b");
+    let (_, last) = exit(&listed.output().unwrap());
+    assert!(last.starts_with("audit: could not judge: receipts /no/such/a cannot"), "{last}");
     assert_eq!(exit(&run(&[])).0, Some(2), "receipts must be given or left out knowingly");
 }

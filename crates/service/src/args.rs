@@ -1,8 +1,10 @@
 //! Command-line arguments that several processes share, each with its
 //! environment name and a default that fits a local stack.
 
+mod list;
 mod password;
 
+pub use list::{Listed, list};
 pub use password::without_password;
 
 use std::time::Duration;

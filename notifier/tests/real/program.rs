@@ -1,6 +1,16 @@
-//! What the program asks of the system.
+//! What the program reads of its settings and asks of the system.
+
+use std::process::Command;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_notifier");
+
+#[test]
+fn spaces_separate_sinks_in_the_variable() {
+    let mut command = Command::new(PROGRAM);
+    let output = command.env("NOTIFIER_SINKS", "log file:/a file:/b").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("two sinks are called file"), "{said}");
+}
 
 #[tokio::test]
 async fn it_may_open_as_many_files_as_the_system_lets_it() {
