@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::PathBufValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use contract::topic::Topics;
-use service::args::{DatabaseArgs, KafkaArgs, Listed, duration, list};
+use service::args::{DatabaseArgs, KafkaArgs, Listed, duration, list, time_limit};
 
 use crate::explain::ExplainArgs;
 
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, env = "AUDIT_ADMIN_LISTEN", default_value = "127.0.0.1:9083")]
     admin_listen: SocketAddr,
     /// How long the processor remembers; what it noted of older records may be gone
-    #[arg(long, env = "PROCESSOR_RETENTION", value_parser = duration, default_value = "8d")]
+    #[arg(long, env = "PROCESSOR_RETENTION", value_parser = time_limit, default_value = "8d")]
     retention: Duration,
 }
 
@@ -215,5 +215,10 @@ mod tests {
         assert_eq!(config.settle, Settle::Within(Duration::from_secs(5)));
         let config = parse("audit --receipts a,b.csv --receipts c.csv").unwrap();
         assert_eq!(config.receipts, Receipts::Files(vec!["a,b.csv".into(), "c.csv".into()]));
+    }
+
+    #[test]
+    fn what_is_remembered_for_no_time_cannot_be_proved() {
+        assert!(parse("audit --without-receipts --retention 0s").is_err());
     }
 }

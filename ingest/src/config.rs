@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{Parser, value_parser};
-use service::args::{DatabaseArgs, KafkaArgs, duration};
+use service::args::{DatabaseArgs, KafkaArgs, duration, time_limit};
 
 const EXAMPLES: &str = r#"Examples:
   ingest
@@ -56,17 +56,17 @@ pub struct Config {
     #[arg(long, env = "INGEST_QUEUE_KIB", default_value_t = 65_536, value_parser = value_parser!(u32).range(1024..=2_097_151))]
     pub queue_kib: u32,
     /// How long a write waits for the broker's acknowledgement before its 503
-    #[arg(long, env = "INGEST_ACK_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "INGEST_ACK_TIMEOUT", default_value = "10s", value_parser = time_limit)]
     pub ack_timeout: Duration,
     /// How long without any acknowledgement until the broker counts as away
-    #[arg(long, env = "INGEST_STALL_AFTER", default_value = "2s", value_parser = duration)]
+    #[arg(long, env = "INGEST_STALL_AFTER", default_value = "2s", value_parser = time_limit)]
     pub stall_after: Duration,
     /// How long a client may take to send a body
-    #[arg(long, env = "INGEST_BODY_TIMEOUT", default_value = "5s", value_parser = duration)]
+    #[arg(long, env = "INGEST_BODY_TIMEOUT", default_value = "5s", value_parser = time_limit)]
     pub body_timeout: Duration,
     /// How long a client may be silent between requests, or take to send a head or to read an
     /// answer
-    #[arg(long, env = "INGEST_IDLE_TIMEOUT", default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "INGEST_IDLE_TIMEOUT", default_value = "30s", value_parser = time_limit)]
     pub idle_timeout: Duration,
     /// How long to answer while not ready before closing the listener, for load balancers
     #[arg(long, env = "INGEST_DRAIN_NOTICE", default_value = "0s", value_parser = duration)]
@@ -104,6 +104,15 @@ mod tests {
         assert_eq!(config.worker_count(), 3);
         assert_eq!(config.linger, Duration::from_millis(3));
         assert_eq!(config.read_url(), config.database.database_url);
+    }
+
+    #[test]
+    fn a_time_limit_of_nothing_is_refused() {
+        for flag in ["--ack-timeout", "--stall-after", "--body-timeout", "--idle-timeout"] {
+            let error = Config::try_parse_from(["ingest", flag, "0s"]).err().unwrap();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("must be at least 1ms"), "{error}");
+        }
     }
 
     #[test]

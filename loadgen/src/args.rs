@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use service::args::{KafkaArgs, duration, rate};
+use service::args::{KafkaArgs, duration, rate, time_limit};
 
 use crate::config::{Config, Http, Mode, fresh_run_name};
 use crate::order_mix::{Mix, Share};
@@ -76,7 +76,7 @@ struct LoadArgs {
     #[arg(long, env = "LOADGEN_THREADS", default_value_t = Http::default().threads)]
     threads: usize,
     /// How long a request waits for its answer
-    #[arg(long, env = "LOADGEN_TIMEOUT", value_parser = duration, default_value = "30s")]
+    #[arg(long, env = "LOADGEN_TIMEOUT", value_parser = time_limit, default_value = "30s")]
     timeout: Duration,
     /// Due requests that may wait for a free connection; more are dropped and void the run
     #[arg(long, env = "LOADGEN_BACKLOG", default_value_t = Http::default().backlog)]
@@ -226,9 +226,14 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for bad in
-            ["--rate 0", "--duration 5", "--orders 5 --duration 5s", "--slo p99", "--duplicates 2"]
-        {
+        for bad in [
+            "--rate 0",
+            "--timeout 0s",
+            "--duration 5",
+            "--orders 5 --duration 5s",
+            "--slo p99",
+            "--duplicates 2",
+        ] {
             let line = format!("loadgen {bad}");
             assert!(Args::try_parse_from(line.split_whitespace()).is_err(), "{bad}");
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Parser;
-use service::args::{KafkaArgs, Listed, duration, list};
+use service::args::{KafkaArgs, Listed, list, time_limit};
 
 use crate::sink::{Settings, Spec};
 
@@ -49,7 +49,7 @@ pub struct Args {
         value_name = "DURATION",
         env = "NOTIFIER_WEBHOOK_TIMEOUT",
         default_value = "5s",
-        value_parser = duration
+        value_parser = time_limit
     )]
     webhook_timeout: Duration,
     /// Calls of a webhook under way at once
@@ -145,6 +145,11 @@ mod tests {
         let sinks = config(&["--sink", "file:/my stacks/told,1", "--sink", "log"]).unwrap().sinks;
         assert_eq!(sinks[0].kind, Kind::File("/my stacks/told,1".into()));
         assert_eq!(sinks[1].kind, Kind::Log);
+    }
+
+    #[test]
+    fn a_webhook_has_some_time() {
+        assert!(config(&["--webhook-timeout", "0s"]).is_err());
     }
 
     #[test]

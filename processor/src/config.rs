@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use service::args::{DatabaseArgs, KafkaArgs, duration};
+use service::args::{DatabaseArgs, KafkaArgs, duration, time_limit};
 
 use crate::payment::{
     BreakerConfig, CashierConfig, HttpProvider, Provider, Simulator, SimulatorConfig,
@@ -60,7 +60,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub payment: PaymentArgs,
     /// How long processed events are remembered; longer than the topics keep records
-    #[arg(long, env = "PROCESSOR_RETENTION", default_value = "8d", value_parser = duration)]
+    #[arg(long, env = "PROCESSOR_RETENTION", default_value = "8d", value_parser = time_limit)]
     pub retention: Duration,
 }
 
@@ -98,7 +98,7 @@ pub struct PaymentArgs {
     #[arg(long, env = "PAYMENT_SEED", default_value_t = 1)]
     pub payment_seed: u64,
     /// How long one question may take
-    #[arg(long, env = "PAYMENT_DEADLINE", default_value = "2s", value_parser = duration)]
+    #[arg(long, env = "PAYMENT_DEADLINE", default_value = "2s", value_parser = time_limit)]
     pub payment_deadline: Duration,
     /// Questions asked at the same time by one worker
     #[arg(long, env = "PAYMENT_CONCURRENCY", default_value_t = 2048)]
@@ -132,6 +132,7 @@ impl RunArgs {
             "--queue-records must be at least 16, is {}",
             self.queue_records
         );
+        ensure!(self.queue_bytes >= 1, "--queue-bytes must be at least 1, is 0");
         ensure!(
             self.unsettled_max >= self.batch_max,
             "--unsettled-max must be at least --batch-max"
@@ -141,7 +142,13 @@ impl RunArgs {
             Ok(())
         };
         share("--payment-success", self.payment.payment_success)?;
-        share("--payment-timeouts", self.payment.payment_timeouts)
+        share("--payment-timeouts", self.payment.payment_timeouts)?;
+        ensure!(
+            (1..=65_536).contains(&self.payment.payment_concurrency),
+            "--payment-concurrency must be 1 to 65536, is {}",
+            self.payment.payment_concurrency
+        );
+        Ok(())
     }
 
     /// Bounds of each worker.

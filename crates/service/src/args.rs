@@ -72,6 +72,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("{error}; write a number with a unit, such as 250ms, 30s or 5m"))
 }
 
+/// A duration that something may take or that something is kept, at least 1 ms, for
+/// clap: with nothing at all it would stand still, and some clients read 0 as for ever.
+///
+/// # Errors
+/// The text is no duration or a shorter one.
+pub fn time_limit(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        long if long >= Duration::from_millis(1) => Ok(long),
+        _ => Err("must be at least 1ms".to_owned()),
+    }
+}
+
 /// A rate per second such as `1000`, `5k` or `2.5k/s`, for clap.
 ///
 /// # Errors
@@ -106,6 +118,14 @@ pub fn share(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_limit_is_not_nothing() {
+        assert_eq!(time_limit("1ms"), Ok(Duration::from_millis(1)));
+        for bad in ["0s", "0ms", "999us", "5", ""] {
+            assert!(time_limit(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn rates_are_read_with_their_usual_suffixes() {
