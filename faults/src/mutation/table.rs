@@ -113,9 +113,9 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         name: "reserved-not-resumed",
         program: "processor",
         edits: &[Edit {
-            file: "processor/src/store/recover.rs",
-            right: "orders::reserved(connection, lane.partition, claim.resume_offset).await?",
-            wrong: "orders::reserved(connection, lane.partition, i64::MAX).await?",
+            file: "processor/src/store/reserved.rs",
+            right: "ranges(claim.resume_offset, claim.next_offset)",
+            wrong: "ranges(claim.next_offset, claim.next_offset)",
         }],
         scenario: "die-charged",
         findings: &["not-terminal"],
