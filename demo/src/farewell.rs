@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use stack::env::quoted;
+
 /// The lines.
 pub(crate) fn lines(env: &[(String, String)], pids: &[(&str, u32)], stack_dir: &Path) -> String {
     let value = |name: &str| {
@@ -23,6 +25,6 @@ pub(crate) fn lines(env: &[(String, String)], pids: &[(&str, u32)], stack_dir: &
          Stop it:\n\
          \x20 kill {}; cargo stack --dir {} down --purge\n",
         pids.join(" "),
-        stack_dir.display()
+        quoted(&stack_dir.display().to_string())
     )
 }

@@ -108,18 +108,9 @@ fn print_env(options: &Options, out: &mut impl Write) -> Result<()> {
         bail!("there is no stack in {} yet; start it with `cargo stack up`", options.dir.display());
     };
     for (name, value) in env::exports(&brokers, &database_url) {
-        writeln!(out, "export {name}={}", quoted(&value))?;
+        writeln!(out, "export {name}={}", env::quoted(&value))?;
     }
     Ok(())
-}
-
-/// A value as a shell reads it back unchanged.
-fn quoted(value: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@,=".contains(letter);
-    if !value.is_empty() && value.chars().all(plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// Prints to standard output; a reader that leaves early (`logs | head`) is no failure.
@@ -135,17 +126,5 @@ fn printed(print: impl FnOnce(&mut io::StdoutLock<'static>) -> Result<()>) -> Re
             Ok(())
         }
         result => result,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_quoted_only_when_a_shell_would_change_them() {
-        assert_eq!(quoted("127.0.0.1:9092"), "127.0.0.1:9092");
-        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
-        assert_eq!(quoted(""), "''");
     }
 }

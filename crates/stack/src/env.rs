@@ -96,6 +96,16 @@ pub fn exports(brokers: &str, database_url: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A value as a shell reads it back unchanged.
+#[must_use]
+pub fn quoted(value: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@,=".contains(letter);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +124,12 @@ mod tests {
         assert_eq!(exports[0], ("KAFKA_BROKERS".into(), "127.0.0.1:1".into()));
         assert_eq!(exports[1], ("DATABASE_URL".into(), "postgres://db".into()));
         assert_eq!(exports[2].0, "DATABASE_READ_URL");
+    }
+
+    #[test]
+    fn values_are_quoted_only_when_a_shell_would_change_them() {
+        assert_eq!(quoted("127.0.0.1:9092"), "127.0.0.1:9092");
+        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
+        assert_eq!(quoted(""), "''");
     }
 }
