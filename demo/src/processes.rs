@@ -18,7 +18,6 @@ const WATCH_PORT: u16 = 9083;
 /// The running services.
 pub(crate) struct Services {
     running: Vec<Service>,
-    names: Vec<&'static str>,
     programs: PathBuf,
     logs: PathBuf,
     /// What every program of ours must know.
@@ -35,15 +34,15 @@ impl Services {
     ) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", service::free_port(WATCH_PORT)?);
         service::set(&mut env, "AUDIT_ADMIN_LISTEN", listen);
-        let (names, programs, logs) = (names.to_vec(), folder.to_owned(), logs.to_owned());
-        let mut services = Self { running: Vec::new(), names, programs, logs, env };
-        services.start_all(Life::WithCaller).await?;
+        let (programs, logs) = (folder.to_owned(), logs.to_owned());
+        let mut services = Self { running: Vec::new(), programs, logs, env };
+        services.start_all(names, Life::WithCaller).await?;
         Ok(services)
     }
 
-    async fn start_all(&mut self, life: Life) -> anyhow::Result<()> {
-        let Self { running, names, programs, logs, env } = self;
-        for &mut name in names {
+    async fn start_all(&mut self, names: &[&'static str], life: Life) -> anyhow::Result<()> {
+        let Self { running, programs, logs, env } = self;
+        for &name in names {
             let (program, args) = (programs.join(name), arguments(name, logs));
             let launch = Launch { name, program: &program, args, env, logs, life };
             // From the first on among those that end with the demo.
@@ -58,13 +57,14 @@ impl Services {
     /// Starts all of them again, so that they outlive the demo: what begins with it ends
     /// with it.
     pub(crate) async fn detach(&mut self) -> anyhow::Result<()> {
+        let names: Vec<_> = self.running.iter().map(Service::name).collect();
         for mut service in std::mem::take(&mut self.running) {
             if let Err(error) = service.stop().await {
                 // A watch with findings ends so, and they are to be looked at.
                 eprintln!("{error:#}");
             }
         }
-        self.start_all(Life::OnItsOwn).await
+        self.start_all(&names, Life::OnItsOwn).await
     }
 
     /// Process ids by name.
@@ -157,15 +157,10 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         never_ready(&folder);
         let (env, log) = (service::environment(Vec::new()).unwrap(), folder.join("ingest.log"));
-        let mut services = Services {
-            running: Vec::new(),
-            names: vec!["ingest"],
-            programs: folder.clone(),
-            logs: folder.clone(),
-            env,
-        };
+        let mut services =
+            Services { running: Vec::new(), programs: folder.clone(), logs: folder.clone(), env };
         let pid = tokio::select! {
-            _ = services.start_all(Life::OnItsOwn) => panic!(),
+            _ = services.start_all(&["ingest"], Life::OnItsOwn) => panic!(),
             pid = first_line(&log) => pid,
         };
         drop(services);

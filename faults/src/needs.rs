@@ -81,17 +81,15 @@ impl SmallDisk {
         std::fs::remove_file(self.filler()).context("the disk is not full")
     }
 
-    fn filler(&self) -> std::path::PathBuf {
-        self.0.join("filler")
-    }
-}
-
-impl SmallDisk {
     /// Unmounts what may be mounted there, also by a run that was killed. A server that
     /// has just ended may still hold a file: the disk goes when it can.
     pub(crate) fn let_go(folder: &Path) {
         let _at_the_latest_with_the_machine =
             Command::new("umount").arg("--lazy").arg(folder).output();
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.0.join("filler")
     }
 }
 

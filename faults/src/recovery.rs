@@ -52,9 +52,7 @@ impl Recovery {
         }
         wrong
     }
-}
 
-impl Recovery {
     /// How long it may take, in seconds.
     fn longest_s(&self) -> f64 {
         GRACE_S + self.lag_max as f64 / (0.7 * CAPACITY)

@@ -45,10 +45,9 @@ pub fn judge_where(ledger: &Ledger, whole: impl Fn(u32) -> bool, findings: &mut 
 pub fn judge_alone(order: &Order, request: &Request, findings: &mut Findings) {
     use OrderStatus::{Paid, Reserved};
     let Some(status) = order.status else { return };
-    let overtaken = request.place.partition != order.partition || request.place < order.place();
     let detail = match request.refused {
         None if caused(request, order) => return,
-        Some(Refusal::UnknownOrder) if overtaken => return,
+        Some(Refusal::UnknownOrder) if may_have_come_first(request, order) => return,
         None => format!("neither refused nor the cause of {status}"),
         Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
         Some(_) if matches!(request.ask, Ask::Cancel(..)) && matches!(status, Reserved | Paid) => {
@@ -64,12 +63,10 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
     let Some(status) = order.status else { return };
     let mut cause = None;
     for request in requests {
-        let elsewhere = request.place.partition != order.partition;
-        let before = !elsewhere && request.place < order.place();
+        let before = is_before(request, order);
         let invariant = missing_or_wrong(request);
         let detail = match request.refused {
-            // From another partition it may have overtaken its order.
-            Some(Refusal::UnknownOrder) if before || elsewhere => continue,
+            Some(Refusal::UnknownOrder) if may_have_come_first(request, order) => continue,
             Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
             None if forgotten(ledger, request) && !caused(request, order) => continue,
             _ if before => "the order was not known yet".to_owned(),
@@ -98,6 +95,16 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
             detail: format!("{status} in other words than it was asked for"),
         });
     }
+}
+
+/// Whether it certainly came before its order.
+fn is_before(request: &Request, order: &Order) -> bool {
+    request.place.partition == order.partition && request.place < order.place()
+}
+
+/// From another partition it may have overtaken its order.
+fn may_have_come_first(request: &Request, order: &Order) -> bool {
+    request.place.partition != order.partition || is_before(request, order)
 }
 
 /// Whether a request in another partition did it. Which of the two came first is not
