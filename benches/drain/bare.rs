@@ -162,7 +162,7 @@ impl Commit<'_> {
             let offsets = || self.records.iter().filter(|r| r.lane == *lane).map(|r| r.offset);
             let first = offsets().next().unwrap_or(claim.next_offset);
             let next = offsets().next_back().map_or(first, |last| last + 1);
-            (*lane, Advance { claim: claim.clone(), first, next, resume: first })
+            (*lane, Advance { claim: claim.clone(), first, next, resume: first, newest: None })
         };
         self.lanes.iter().map(advance).collect()
     }

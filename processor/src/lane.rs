@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use contract::OrderId;
 use contract::inbound::Parts;
 use contract::topic::Topics;
+use uuid::Uuid;
 
 /// Which input topic.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -88,8 +88,8 @@ pub struct Claim {
 pub struct Witness {
     /// Its place.
     pub offset: i64,
-    /// Its key.
-    pub order_id: OrderId,
+    /// The id of its event.
+    pub event_id: Uuid,
 }
 
 /// What the commits that PostgreSQL has seen under a claim mean for its owner.

@@ -1,6 +1,7 @@
 //! One test's own place: a database and topics that nobody else uses.
 
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use sqlx::postgres::PgConnection;
@@ -11,6 +12,7 @@ use crate::database;
 use crate::janitor::{self, Leftover};
 use crate::records::{self, OwnedRecord};
 use crate::servers::{self, REQUEST, Servers};
+use crate::wait::wait_until_named;
 
 /// A migrated, empty database and empty topics; removed some time after it is dropped.
 pub struct Bed {
@@ -97,6 +99,25 @@ impl Bed {
         self.send(record(topic, key, value, headers).partition(partition)).await
     }
 
+    /// Deletes a topic and makes it anew, empty.
+    pub async fn remake(&self, topic: &str, partitions: i32) {
+        let (admin, options) = (&self.servers.admin, options());
+        match admin.delete_topics(&[topic], &options).await.as_deref() {
+            Ok([Ok(_)]) => {}
+            other => panic!("topic {topic} was not deleted: {other:?}"),
+        }
+        let anew = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        wait_until_named("a topic made anew", REQUEST, async || {
+            match admin.create_topics([&anew], &options).await.as_deref() {
+                Ok([Ok(_)]) => true,
+                // The broker is still at the deletion.
+                Ok([Err((_, RDKafkaErrorCode::TopicAlreadyExists))]) => false,
+                other => panic!("topic {topic} was not made anew: {other:?}"),
+            }
+        })
+        .await;
+    }
+
     /// Every record of a topic, by partition and offset.
     pub async fn read_all(&self, topic: &str) -> Vec<OwnedRecord> {
         let (brokers, topic) = (self.brokers.clone(), topic.to_owned());
@@ -180,8 +201,7 @@ impl Builder {
 }
 
 async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(String, u16)>) {
-    let options =
-        AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+    let options = options();
     let names = topics.all();
     let mut wanted = Vec::with_capacity(names.len());
     for (name, (_, count)) in names.into_iter().zip(&partitions) {
@@ -200,6 +220,10 @@ async fn create_topics(servers: &Servers, topics: Topics, partitions: Vec<(Strin
     if let Err(error) = stack::topics::until_told(&servers.admin, &names).await {
         panic!("the topics were created in vain: {error:#}");
     }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
 }
 
 fn record<'a>(

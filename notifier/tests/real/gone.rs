@@ -37,7 +37,7 @@ async fn a_topic_made_anew_under_a_running_notifier_is_told_from_its_start() {
     publish(&bed, &more).await;
     all.extend(more);
     all_told(&path, &all).await;
-    log::remake(&bed).await;
+    bed.remake(&bed.topics.order_events, 1).await;
     let anew = sales(25);
     publish(&bed, &anew).await;
     all.extend(anew);
@@ -58,7 +58,7 @@ async fn a_topic_made_anew_while_none_runs_is_told_from_its_start_however_long_i
     assert_eq!(notifier.stop().code(), Some(0));
 
     // Kafka forgets a group's progress together with the topic.
-    log::remake(&bed).await;
+    bed.remake(&bed.topics.order_events, 1).await;
     let anew = sales(20);
     publish(&bed, &anew).await;
     all.extend(anew);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use contract::OrderId;
 use service::backoff::Backoff;
 use service::health::Health;
 use sqlx::{Connection, PgConnection, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::lane::{Claim, LaneId, Source, Tenure, Witness};
+use crate::lane::{Claim, LaneId, Tenure, Witness};
 use crate::store::sqlstate::{Remedy, remedy};
 use crate::store::{Database, answered};
 
@@ -112,7 +111,7 @@ impl Claims {
              values ($1, $2, 1, $3, $3, $4) \
              on conflict (topic, partition) do update \
                  set epoch = p.epoch + 1, owner = excluded.owner, updated_at = now() \
-             returning epoch, next_offset, resume_offset, commit_seq",
+             returning epoch, next_offset, resume_offset, commit_seq, newest_offset, newest_event_id",
         )
         .bind(topic)
         .bind(lane.partition)
@@ -121,11 +120,13 @@ impl Claims {
         .fetch_one(&mut *transaction)
         .await?;
         let next_offset = row.try_get(1)?;
+        let newest: (Option<i64>, Option<Uuid>) = (row.try_get(4)?, row.try_get(5)?);
+        let newest = newest.0.zip(newest.1).map(|(offset, event_id)| Witness { offset, event_id });
         let claim = Claim {
             lane,
             epoch: row.try_get(0)?,
             next_offset,
-            witness: witness(&mut transaction, lane, next_offset).await?,
+            witness: newest.filter(|witness| witness.offset < next_offset),
             resume_offset: row.try_get(2)?,
             commit_seq: row.try_get(3)?,
             tenure: Arc::new(Tenure::default()),
@@ -134,24 +135,4 @@ impl Claims {
         self.connection = Some(connection);
         Ok(claim)
     }
-}
-
-/// The newest order of a lane. Stock has none: what it changed is not kept by place.
-async fn witness(
-    connection: &mut PgConnection,
-    lane: LaneId,
-    next_offset: i64,
-) -> Result<Option<Witness>, sqlx::Error> {
-    if lane.source == Source::Stock {
-        return Ok(None);
-    }
-    let newest: Option<(Uuid, i64)> = sqlx::query_as(
-        "select order_id, source_offset from orders \
-         where source_partition = $1 and source_offset < $2 order by source_offset desc limit 1",
-    )
-    .bind(lane.partition)
-    .bind(next_offset)
-    .fetch_optional(connection)
-    .await?;
-    Ok(newest.map(|(order_id, offset)| Witness { offset, order_id: OrderId(order_id) }))
 }

@@ -54,7 +54,7 @@ impl Doubts {
 
 #[cfg(test)]
 mod tests {
-    use contract::OrderId;
+    use uuid::Uuid;
 
     use super::*;
     use crate::lane::Source;
@@ -66,7 +66,7 @@ mod tests {
         let at = |pauses: u32| begin + PAUSE * pauses;
         let mut doubts = Doubts::new(begin);
         for lane in lanes {
-            doubts.raise(lane, Witness { offset: 7, order_id: OrderId::mint() });
+            doubts.raise(lane, Witness { offset: 7, event_id: Uuid::nil() });
         }
         let asked = |doubts: &Doubts, now| doubts.next(now).map(|(lane, _)| lane);
         assert_eq!(asked(&doubts, begin), Some(lanes[0]));

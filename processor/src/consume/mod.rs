@@ -3,6 +3,7 @@
 
 mod assignment;
 mod claims;
+mod copy;
 mod doubts;
 mod poll_loop;
 pub mod probe;

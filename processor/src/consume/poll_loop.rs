@@ -10,20 +10,19 @@ use contract::topic::Topics;
 use foldhash::fast::FixedState;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 use service::health::Health;
 use service::kafka::Silence;
 use service::kafka::membership::Membership;
-use service::quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::Claims;
 use super::assignment::{Assignment, Change};
+use super::copy::copy;
 use super::doubts::Doubts;
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
-use crate::lane::{Claim, LaneId, Record, RecordBuilder, Source};
+use crate::lane::{Claim, LaneId, Record, Source};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
@@ -349,21 +348,4 @@ fn join(config: &PollConfig, context: Assignment) -> anyhow::Result<BaseConsumer
 /// A lane stays with one worker, so its records keep their order.
 fn worker_of(workers: &[WorkQueue], lane: LaneId) -> &WorkQueue {
     &workers[lane.partition.unsigned_abs() as usize % workers.len()]
-}
-
-/// Copies a record. Header names that are not UTF-8 make the client library
-/// panic; such a header is left out, and its record judged by the rest.
-fn copy(message: &BorrowedMessage<'_>, lane: LaneId) -> Record {
-    let (key, value) = (message.key(), message.payload());
-    let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + 256;
-    let mut builder = RecordBuilder::new(lane, message.offset(), size);
-    builder.content(key, value);
-    if let Some(headers) = message.headers() {
-        for n in 0..headers.count() {
-            if let Some(Some(header)) = quiet::catch(|| headers.try_get(n)) {
-                builder.header(header.key, header.value);
-            }
-        }
-    }
-    builder.build()
 }

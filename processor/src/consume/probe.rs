@@ -12,7 +12,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use service::kafka::let_go;
+use uuid::Uuid;
 
+use super::copy::readable;
 use crate::lane::Witness;
 
 /// How long one look may take.
@@ -64,12 +66,16 @@ pub fn compare(brokers: &str, topic: &str, partition: i32, witness: &Witness) ->
 }
 
 fn judge(record: &OwnedMessage, witness: &Witness) -> Log {
-    let key = witness.order_id.to_string();
     match record.offset().cmp(&witness.offset) {
         Ordering::Greater => Log::Known,
-        Ordering::Equal if record.key() == Some(key.as_bytes()) => Log::Known,
+        Ordering::Equal if event_id(record) == Some(witness.event_id) => Log::Known,
         Ordering::Equal | Ordering::Less => Log::Another,
     }
+}
+
+fn event_id(record: &OwnedMessage) -> Option<Uuid> {
+    let id = readable(record.headers()?).find(|header| header.key == contract::header::ID)?;
+    Uuid::try_parse_ascii(id.value?).ok()
 }
 
 /// What there is from a place on.

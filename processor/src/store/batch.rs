@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::{Decided, OrderState, Outcome};
-use crate::lane::{Claim, LaneId, Record};
+use crate::lane::{Claim, LaneId, Record, Witness};
 use contract::OrderId;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -39,6 +39,8 @@ pub struct Advance {
     pub next: i64,
     /// The new resume offset.
     pub resume: i64,
+    /// Its newest record that could be read.
+    pub newest: Option<Witness>,
 }
 
 /// A record nobody can read, or that PostgreSQL refuses.

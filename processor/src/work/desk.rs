@@ -8,10 +8,11 @@ use std::time::Instant;
 use contract::OrderId;
 use foldhash::fast::FixedState;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::unsettled::Unsettled;
 use crate::decide::{Charge, Outcome, Questions};
-use crate::lane::{Claim, LaneId};
+use crate::lane::{Claim, LaneId, Witness};
 use crate::publish::{Carrier, LanePublisher, Parcel};
 use crate::store::{Advance, Applied, Batch, DeadLetter, Pending, Recovered, Retired};
 
@@ -174,20 +175,21 @@ impl Desk {
         }
     }
 
-    /// How far each lane of a batch advances.
+    /// How far each lane of a batch advances. What could be read comes with the ids of its
+    /// events, in offset order.
     pub fn advances(
         &self,
-        records: impl Iterator<Item = (LaneId, i64)>,
+        records: impl Iterator<Item = (LaneId, i64, Option<Uuid>)>,
         outcomes: &[Outcome],
         retired: impl Iterator<Item = LaneId>,
     ) -> BTreeMap<LaneId, Advance> {
-        let mut spans: BTreeMap<LaneId, Option<(i64, i64)>> = BTreeMap::new();
-        for (lane, offset) in records {
-            let span = spans.entry(lane).or_default();
-            let (first, last) = span.map_or((offset, offset), |(first, next)| {
-                (offset.min(first), offset.max(next - 1))
-            });
-            *span = Some((first, last + 1));
+        let mut spans: BTreeMap<LaneId, Option<Span>> = BTreeMap::new();
+        for (lane, offset, event_id) in records {
+            spans
+                .entry(lane)
+                .or_default()
+                .get_or_insert_with(|| Span::at(offset))
+                .take_in(offset, event_id);
         }
         for lane in outcomes.iter().filter_map(|outcome| self.lane_of(outcome)).chain(retired) {
             spans.entry(lane).or_default();
@@ -197,14 +199,35 @@ impl Desk {
             settled.entry(state.lane).or_default().insert(state.offset);
         }
         let none = BTreeSet::new();
-        let advance = |(lane, span): (LaneId, Option<(i64, i64)>)| {
+        let advance = |(lane, span): (LaneId, Option<Span>)| {
             let claim = &self.lanes.get(&lane)?.claim;
-            let (first, next) = span.unwrap_or((claim.next_offset, claim.next_offset));
+            let Span { first, next, newest } = span.unwrap_or(Span::at(claim.next_offset));
             let settled = settled.get(&lane).unwrap_or(&none);
             let resume = self.unsettled.resume_offset(lane, settled, first, next);
-            Some((lane, Advance { claim: claim.clone(), first, next, resume }))
+            Some((lane, Advance { claim: claim.clone(), first, next, resume, newest }))
         };
         spans.into_iter().filter_map(advance).collect()
+    }
+}
+
+/// The records of one lane in a batch.
+struct Span {
+    first: i64,
+    next: i64,
+    newest: Option<Witness>,
+}
+
+impl Span {
+    /// Without a record.
+    fn at(offset: i64) -> Self {
+        Self { first: offset, next: offset, newest: None }
+    }
+
+    /// Dead letters have no event that could be known again.
+    fn take_in(&mut self, offset: i64, event_id: Option<Uuid>) {
+        self.first = self.first.min(offset);
+        self.next = self.next.max(offset + 1);
+        self.newest = event_id.map(|event_id| Witness { offset, event_id }).or(self.newest);
     }
 }
 

@@ -19,7 +19,7 @@ async fn a_log_whose_records_are_all_gone_by_age_is_the_one_that_was_read() {
     for _ in 0..2 {
         world.bed.produce_to(place, Some(b"k"), Some(b"x"), &[]).await;
     }
-    let witness = |offset| Witness { offset, order_id: OrderId::mint() };
+    let witness = |offset| Witness { offset, event_id: OrderId::mint().0 };
     let log = |offset| compare(&world.bed.brokers, topic, 0, &witness(offset));
     assert_eq!(log(1), Log::Another);
     let mut all = TopicPartitionList::new();

@@ -9,28 +9,44 @@ use super::world::{Running, World, body};
 const SETTLED: &str = "select count(*)::text from orders where status <> 'RESERVED'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_not_the_one_that_was_read_stops_the_processor() {
+async fn orders_made_anew_that_outgrew_the_old_place_stop_the_processor() {
     let mut world = World::new("witness").await;
     let processor = Running::start(&world.bed, &[]).await;
     world.stock("p-1", 100).await;
-    let orders: Vec<_> = (0..8).map(|_| OrderId::mint()).collect();
-    let mut places = Vec::new();
-    for order_id in &orders {
-        places.push((world.order(*order_id, &body("p-1", 1, "1")).await, order_id));
-    }
-    world.until("select count(*)::text from orders", "8").await;
+    let place = world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
+    world.until(SETTLED, "1").await;
+    // An event that nobody could read is not what the log is known by.
+    world.send(OrderId::mint(), "order.unheard_of.v1", OrderId::mint(), "{}").await;
+    world.until("select count(*)::text from dead_letters", "1").await;
     processor.stop().await;
-    // As if the topic had been made anew and had grown since: at the place of the
-    // newest order of its partition is another one.
-    let ((partition, offset), order_id) = places[7];
-    sqlx::query("update orders set order_id = $1 where order_id = $2")
-        .bind(OrderId::mint().0)
-        .bind(order_id.0)
-        .execute(&mut world.books)
-        .await
-        .unwrap();
+
+    let orders = world.bed.topics.orders.clone();
+    world.bed.remake(&orders, 4).await;
+    for _ in 0..3 {
+        world.bed.produce_to((&orders, place.0), Some(b"k"), Some(b"x"), &[]).await;
+    }
+    stops_at(&world, &orders, place).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_made_anew_that_outgrew_the_old_place_stops_the_processor() {
+    let mut world = World::new("witness-stock").await;
+    let processor = Running::start(&world.bed, &[]).await;
+    let place = world.adjust("p-1", 100, "restock").await;
+    world.until("select max(available)::text from stock", "100").await;
+    processor.stop().await;
+
+    let stock = world.bed.topics.stock.clone();
+    world.bed.remake(&stock, 2).await;
+    for quantity in 1..4 {
+        world.adjust("p-1", quantity, "restock").await;
+    }
+    stops_at(&world, &stock, place).await;
+}
+
+async fn stops_at(world: &World, topic: &str, (partition, offset): (i32, i64)) {
     let words = Running::start(&world.bed, &[]).await.last_words().await;
-    let place = format!("{}/{partition} is not the log", world.bed.topics.orders);
+    let place = format!("{topic}/{partition} is not the log");
     assert!(words.contains(&place) && words.contains(&format!("offset {offset} ")), "{words}");
 }
 

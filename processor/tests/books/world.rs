@@ -122,13 +122,13 @@ impl World {
             .await
     }
 
-    pub(crate) async fn adjust(&self, sku: &str, quantity: i64, reason: &str) {
+    pub(crate) async fn adjust(&self, sku: &str, quantity: i64, reason: &str) -> (i32, i64) {
         let event_id = OrderId::mint().to_string();
         let body = format!(r#"{{"quantity":{quantity},"reason":"{reason}"}}"#);
         let headers = headers(&event_id, "stock.adjusted.v1");
         self.bed
             .produce(&self.bed.topics.stock, Some(sku.as_bytes()), Some(body.as_bytes()), &headers)
-            .await;
+            .await
     }
 
     /// Stocks a product and waits until it is on the shelf.

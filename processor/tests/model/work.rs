@@ -94,7 +94,7 @@ impl<'l> Work<'l> {
     /// Leaves out what went elsewhere, and learns how far each lane advances.
     pub(crate) fn prepare(&mut self, desk: &Desk, mutation: Mutation) {
         self.records.retain(|entry| desk.owns(entry.lane));
-        let places = self.records.iter().map(|entry| (entry.lane, entry.offset));
+        let places = self.records.iter().map(|entry| (entry.lane, entry.offset, None));
         self.advances = desk.advances(places, &self.outcomes, self.retired.keys().copied());
         if mutation == Mutation::ResumeTooFar {
             self.advances.values_mut().for_each(|advance| advance.resume = advance.next);
@@ -157,7 +157,7 @@ impl<'l> Work<'l> {
         if !ledger.lock(self.transaction, rows) {
             return Ok(false);
         }
-        for (lane, Advance { claim, first, next, resume }) in &self.advances {
+        for (lane, Advance { claim, first, next, resume, .. }) in &self.advances {
             let row = ledger.tables.progress.get(lane).copied().unwrap_or_default();
             let ours =
                 row.epoch == claim.epoch && row.seq == claim.commit_seq && row.next <= *first;

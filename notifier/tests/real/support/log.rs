@@ -2,27 +2,12 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use testkit::{Bed, wait_until_named};
+use testkit::Bed;
 
 const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Deletes the topic and makes it anew with one partition.
-pub async fn remake(bed: &Bed) {
-    let (admin, topic) = (admin(bed), bed.topics.order_events.as_str());
-    let deleted = admin.delete_topics(&[topic], &options()).await.unwrap();
-    assert_eq!(deleted, [Ok(topic.to_owned())]);
-    let anew = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-    wait_until_named("the topic", DEADLINE, async || {
-        let told = admin.create_topics([&anew], &options()).await.unwrap().remove(0);
-        // The broker is still at the deletion.
-        !told.is_err_and(|(_, code)| code == RDKafkaErrorCode::TopicAlreadyExists)
-    })
-    .await;
-}
 
 /// Deletes the records of partition 0 below `low`.
 pub async fn expire(bed: &Bed, low: i64) {

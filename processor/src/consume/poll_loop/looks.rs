@@ -146,10 +146,10 @@ impl PollLoop {
             Log::Known => self.doubts.lay(lane),
             Log::Silent => self.doubts.postpone(lane, Instant::now()),
             Log::Another => bail!(
-                "{topic}/{} is not the log that was read before: order {} is not at offset {} any more. \
+                "{topic}/{} is not the log that was read before: event {} is not at offset {} any more. \
                  Restore the topic, or begin with an empty database",
                 lane.partition,
-                witness.order_id,
+                witness.event_id,
                 witness.offset
             ),
         }

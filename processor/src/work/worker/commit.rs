@@ -116,8 +116,11 @@ impl Worker {
         read: ReadBatch<'_>,
         riders: &Riders,
     ) -> anyhow::Result<Attempt> {
-        let decided = read.records.iter().map(|(record, _)| (record.lane, record.offset));
-        let dead = read.dead.iter().map(|letter| (letter.record.lane, letter.record.offset));
+        let decided = read
+            .records
+            .iter()
+            .map(|(record, _)| (record.lane, record.offset, Some(record.inbound.event_id)));
+        let dead = read.dead.iter().map(|letter| (letter.record.lane, letter.record.offset, None));
         let advances = self.desk.advances(
             decided.chain(dead),
             &riders.outcomes,
