@@ -26,7 +26,7 @@ impl Needs {
         match self {
             Self::Nothing => None,
             Self::Standby => {
-                let given = std::env::var_os("DATABASE_URL").is_some();
+                let given = stack::env::given("DATABASE_URL").is_some();
                 given.then(|| "DATABASE_URL names a server that is not ours to replace".to_owned())
             }
             Self::SmallDisk(_) if !rustix::process::geteuid().is_root() => {

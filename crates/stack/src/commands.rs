@@ -101,9 +101,10 @@ fn remove_containers(options: &Options, purge: bool, progress: &mut Progress) ->
 
 fn print_env(options: &Options, out: &mut impl Write) -> Result<()> {
     let state = State::load(&options.dir);
-    let brokers = env::set("KAFKA_BROKERS")
+    let brokers = env::given("KAFKA_BROKERS")
         .or_else(|| state.kafka_port.map(|port| format!("127.0.0.1:{port}")));
-    let database_url = env::set("DATABASE_URL").or_else(|| state.postgres_port.map(postgres::url));
+    let database_url =
+        env::given("DATABASE_URL").or_else(|| state.postgres_port.map(postgres::url));
     let (Some(brokers), Some(database_url)) = (brokers, database_url) else {
         bail!("there is no stack in {} yet; start it with `cargo stack up`", options.dir.display());
     };

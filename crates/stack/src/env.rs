@@ -79,21 +79,33 @@ pub fn topics() -> Vec<Topic> {
     TOPICS.iter().map(|&(name, partitions)| Topic { name: value(name), partitions }).collect()
 }
 
+/// Says which addresses of a shell come from `cargo stack env`, separated by spaces.
+const PRINTED: &str = "ORDERMILL_PRINTED";
+
+/// Value of an address that somebody gave. Those that `cargo stack env` printed belong to
+/// a stack: they say where its servers are, not that another stack needs none.
+#[must_use]
+pub fn given(name: &str) -> Option<String> {
+    let printed = set(PRINTED).unwrap_or_default();
+    set(name).filter(|value| printed.split(' ').all(|own| own != value))
+}
+
 /// Every known name with its value for servers at these addresses.
 #[must_use]
 pub fn exports(brokers: &str, database_url: &str) -> Vec<(String, String)> {
-    KNOWN
-        .iter()
-        .map(|known| {
-            let value = match known.name {
-                "KAFKA_BROKERS" => brokers.to_owned(),
-                "DATABASE_URL" => database_url.to_owned(),
-                "DATABASE_READ_URL" => set(known.name).unwrap_or_else(|| database_url.to_owned()),
-                name => value(name),
-            };
-            (known.name.to_owned(), value)
-        })
-        .collect()
+    let known = KNOWN.iter().map(|known| {
+        let value = match known.name {
+            "KAFKA_BROKERS" => brokers.to_owned(),
+            "DATABASE_URL" => database_url.to_owned(),
+            "DATABASE_READ_URL" => given(known.name).unwrap_or_else(|| database_url.to_owned()),
+            name => value(name),
+        };
+        (known.name.to_owned(), value)
+    });
+    let addresses = [("KAFKA_BROKERS", brokers), ("DATABASE_URL", database_url)];
+    let own = addresses.iter().filter(|(name, value)| given(name).as_deref() != Some(*value));
+    let printed: Vec<_> = own.map(|(_, value)| *value).collect();
+    known.chain([(PRINTED.to_owned(), printed.join(" "))]).collect()
 }
 
 /// A value as a shell reads it back unchanged.
@@ -120,7 +132,7 @@ mod tests {
     #[test]
     fn exports_carry_the_addresses_and_reads_follow_writes() {
         let exports = exports("127.0.0.1:1", "postgres://db");
-        assert_eq!(exports.len(), KNOWN.len());
+        assert_eq!(exports.len(), KNOWN.len() + 1);
         assert_eq!(exports[0], ("KAFKA_BROKERS".into(), "127.0.0.1:1".into()));
         assert_eq!(exports[1], ("DATABASE_URL".into(), "postgres://db".into()));
         assert_eq!(exports[2].0, "DATABASE_READ_URL");

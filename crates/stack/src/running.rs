@@ -9,7 +9,6 @@ use crate::native::postgres;
 use crate::options::{Data, Hold, Options, Schema, Server, Source};
 use crate::progress::Progress;
 use crate::protocol::{Request, Signal, StandbyStep, Status, Up};
-use crate::state::State;
 use crate::{database, env, place, topics};
 
 /// Servers that are up, with their topics and schema; they stay while this lives.
@@ -56,7 +55,8 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         stack.take_addresses(&request.servers, &status)?;
     }
     progress.step("creating topics and migrating");
-    for note in prepare(&stack.brokers, &stack.database_url, options, must_be_empty)? {
+    let notes = prepare(&stack.brokers, &stack.database_url, options, must_be_empty);
+    for note in notes.context(servers_of(stack.lease.as_ref()))? {
         progress.note(&note);
     }
     // Only now: a caller that dies or fails on the way leaves nothing running.
@@ -175,8 +175,7 @@ impl Stack {
     }
 }
 
-/// Addresses that the environment gives, but for those of this very stack:
-/// after `eval "$(cargo stack env)"` it is still ours to start and hold.
+/// Addresses that the environment gives.
 struct Given {
     brokers: Option<String>,
     database_url: Option<String>,
@@ -187,20 +186,23 @@ impl Given {
         if options.source != Source::Auto {
             return Self { brokers: None, database_url: None };
         }
-        let state = State::load(&options.dir);
-        let own_brokers = state.kafka_port.map(|port| format!("127.0.0.1:{port}"));
-        let own_database = state.postgres_port.map(postgres::url);
-        Self {
-            brokers: env::set("KAFKA_BROKERS").filter(|given| Some(given) != own_brokers.as_ref()),
-            database_url: env::set("DATABASE_URL")
-                .filter(|given| Some(given) != own_database.as_ref()),
-        }
+        Self { brokers: env::given("KAFKA_BROKERS"), database_url: env::given("DATABASE_URL") }
     }
 
     fn missing(&self) -> Vec<Server> {
         let kafka = self.brokers.is_none().then_some(Server::Kafka);
         let postgres = self.database_url.is_none().then_some(Server::Postgres);
         kafka.into_iter().chain(postgres).collect()
+    }
+}
+
+/// Whose servers did not serve, and what to do about it.
+fn servers_of(lease: Option<&Lease>) -> &'static str {
+    match lease {
+        Some(_) => "the servers are up but cannot be used",
+        None => {
+            "KAFKA_BROKERS and DATABASE_URL name servers that cannot be used; unset both to have servers of our own"
+        }
     }
 }
 

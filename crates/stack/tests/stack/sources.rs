@@ -47,6 +47,28 @@ fn given_addresses_are_used_and_only_prepared() {
 }
 
 #[test]
+fn a_shell_that_knows_one_stack_can_bring_up_another() {
+    let (one, other) = (Place::new(), Place::new());
+    one.ok(&["up"]);
+    let commands = "eval \"$(\"$STACK\" --dir \"$ONE\" env)\" && \"$STACK\" --dir \"$OTHER\" up && \
+                    eval \"$(\"$STACK\" --dir \"$OTHER\" env)\" && \
+                    echo $KAFKA_BROKERS $DATABASE_URL $DATABASE_READ_URL";
+    let output = Command::new("sh")
+        .args(["-c", commands])
+        .env("STACK", env!("CARGO_BIN_EXE_stack"))
+        .env("ONE", &one.dir)
+        .env("OTHER", &other.dir)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let database = other.variable("DATABASE_URL");
+    let printed = format!("{} {database} {database}\n", other.variable("KAFKA_BROKERS"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), printed);
+    assert!(other.status().is_some_and(|status| status.servers.len() == 2));
+    assert!(one.variable("KAFKA_BROKERS") != other.variable("KAFKA_BROKERS"));
+}
+
+#[test]
 fn compose_is_used_when_an_engine_answers_and_stopped_in_the_end() {
     let (servers, place) = (Place::new(), Place::new());
     servers.ok(&["up"]);
