@@ -51,7 +51,7 @@ pub struct RunArgs {
     pub unsettled_max: usize,
     /// Dead letters of one worker within ten seconds that stop the process when they outnumber
     /// readable records: a broken deployment must not move a topic into the dead letters; 0 is no limit
-    #[arg(long, env = "PROCESSOR_DEAD_LETTER_LIMIT", default_value_t = 200)]
+    #[arg(long, env = "PROCESSOR_DEAD_LETTER_LIMIT", default_value_t = 1000)]
     pub dead_letter_limit: usize,
     /// How long a stop waits for payments and acknowledgements
     #[arg(long, env = "PROCESSOR_DRAIN_DEADLINE", default_value = "10s", value_parser = duration)]

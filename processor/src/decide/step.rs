@@ -106,7 +106,7 @@ impl<'a> Step<'a> {
         order_id: OrderId,
         order: &'a Order,
     ) -> Result<(), NotSure> {
-        let created_ms = record.inbound.occurred_at.as_millisecond();
+        let created_ms = record.inbound.occurred_at.as_microsecond().div_euclid(1000);
         let mut state = OrderState::reserved(order, created_ms, record.lane, record.offset);
         let mut reason = None;
         match self.books.stock.reserve(&state.pieces) {

@@ -1,5 +1,6 @@
 //! The `dead_letters` table: unreadable records with their bytes, kept in the
-//! transaction that passes over them; a copy goes to the dead letter topic.
+//! transaction that passes over them; a copy goes to the dead letter topic. A lane whose
+//! progress was set back meets some again, which have their row.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,8 @@ pub(super) async fn insert(
         "insert into dead_letters (topic, partition, \"offset\", key, value, headers, code, message) \
          select topic, partition, \"offset\", key, value, headers::jsonb, code, message \
          from unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::text[]) \
-              as u(topic, partition, \"offset\", key, value, headers, code, message)",
+              as u(topic, partition, \"offset\", key, value, headers, code, message) \
+         on conflict (topic, partition, \"offset\") do nothing",
     )
     .bind(columns::of(rows.clone(), |letter| database.topic(letter.record.lane)))
     .bind(columns::of(rows.clone(), |letter| letter.record.lane.partition))

@@ -1,4 +1,5 @@
-//! The `refused_events` table: readable events that changed nothing, and why.
+//! The `refused_events` table: readable events that changed nothing, and why. A lane whose
+//! progress was set back meets some again, which have their row.
 
 use sqlx::PgConnection;
 
@@ -16,7 +17,8 @@ pub(super) async fn insert(
     let rows = refusals.iter();
     sqlx::query(
         "insert into refused_events (topic, partition, \"offset\", event_id, event_type, subject, reason) \
-         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[])",
+         select * from unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[]) \
+         on conflict (topic, partition, \"offset\") do nothing",
     )
     .bind(columns::of(rows.clone(), |refusal| database.topic(refusal.lane)))
     .bind(columns::of(rows.clone(), |refusal| refusal.lane.partition))

@@ -9,7 +9,7 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::world::{Running, World};
+use super::world::{Running, World, body};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_whose_records_are_all_gone_by_age_is_the_one_that_was_read() {
@@ -85,4 +85,33 @@ async fn orders_that_wait_however_far_back_are_settled_by_the_next_owner() {
     let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
     world.until("select count(*)::text from orders where status = 'PAID'", "4").await;
     processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_read_again_from_its_start_changes_nothing() {
+    let mut world = World::new("again").await;
+    let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.stock("p-1", 10).await;
+    let order_id = OrderId::mint();
+    world.order(order_id, &body("p-1", 2, "1")).await;
+    world.until_status(order_id, "PAID").await;
+    world.ask(OrderId::mint(), "order.shipped.v1", "{}").await;
+    world.send(order_id, "order.created.v1", order_id, &body("p-1", 3, "1")).await;
+    world.send(order_id, "order.unheard_of.v1", OrderId::mint(), "{}").await;
+    let end = "select sum(next_offset)::text from partition_progress";
+    world.until(end, "5").await;
+    processor.stop().await;
+    let books = "select concat_ws('; ', \
+         (select string_agg(concat_ws(' ', status, available, reserved, sold), ', ') from orders, stock), \
+         (select string_agg(reason, ', ' order by reason) from refused_events), \
+         (select string_agg(code, ', ') from dead_letters))";
+    let before = world.text(books).await;
+    assert_eq!(before, "PAID 8 0 2; body_mismatch, unknown_order; unknown_type");
+
+    let back = "update partition_progress set next_offset = 0, resume_offset = 0";
+    sqlx::query(back).execute(&mut world.books).await.unwrap();
+    let processor = Running::start(&world.bed, &["--payment-success", "1"]).await;
+    world.until(end, "5").await;
+    processor.stop().await;
+    assert_eq!(world.text(books).await, before);
 }
