@@ -40,8 +40,7 @@ pub fn judge(
     let sample =
         |detail: String| move || Sample { id: id.to_owned(), place: Some(record.place), detail };
     let kind = record.headers.text("ce_type").unwrap_or("?");
-    let step = Step::ALL.into_iter().find(|step| kind.strip_suffix(".v1") == Some(step.name()));
-    let Some(step) = step else {
+    let Some(step) = step_of(record) else {
         if kind != "stock.low.v1" {
             let detail = format!("type {kind:?} is not told here");
             return findings.add(Invariant::EventUnexpected, sample(detail));
@@ -68,6 +67,18 @@ pub fn judge(
     if let Err(detail) = take_turn(order, step, record.place.partition) {
         findings.add(Invariant::EventOrder, sample(detail));
     }
+}
+
+/// Whether a record tells a step that its order, as it is known, has not taken.
+pub fn is_ahead(ledger: &Ledger, record: &Record<'_>) -> bool {
+    let status = order_of(ledger, record).and_then(|number| ledger.orders.get(number).status);
+    let ahead = |status, step| !may_be_told(status, step);
+    status.zip(step_of(record)).is_some_and(|(status, step)| ahead(status, step))
+}
+
+fn step_of(record: &Record<'_>) -> Option<Step> {
+    let name = record.headers.text("ce_type")?.strip_suffix(".v1")?;
+    Step::ALL.into_iter().find(|step| name == step.name())
 }
 
 fn may_be_told(status: OrderStatus, step: Step) -> bool {

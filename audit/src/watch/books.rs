@@ -38,6 +38,8 @@ pub struct Books {
     pub(super) alerts: Alerts,
     /// Repetitions of requests that were judged long ago, by number.
     pub(super) repeated: Vec<u32>,
+    /// Those of them that the log was not read up to yet: their copies were read first.
+    pub(super) ahead: Vec<u32>,
     /// The first request that was not judged yet.
     pub(super) unjudged: usize,
     /// Since when an unreadable record is not on the dead letter topic.
@@ -127,6 +129,7 @@ impl Books {
             epochs: Epochs::default(),
             alerts: Alerts::default(),
             repeated: Vec::new(),
+            ahead: Vec::new(),
             unjudged: 0,
             unsent: BTreeMap::new(),
             forgetful: false,
@@ -179,6 +182,12 @@ impl Books {
     pub(super) fn is_past(&self, place: Place) -> bool {
         let lane = self.lanes.get(&(place.topic, place.partition));
         lane.is_some_and(|lane| place.offset < lane.judged)
+    }
+
+    /// Whether the log was read beyond a place.
+    pub(super) fn is_folded(&self, place: Place) -> bool {
+        let lane = self.lanes.get(&(place.topic, place.partition));
+        lane.is_some_and(|lane| place.offset < lane.folded)
     }
 
     /// When the oldest order of a lane that is not proved was written, in seconds

@@ -153,7 +153,7 @@ impl Books {
     }
 
     /// Forgets what is proved and not of late, when that is the larger part. A request
-    /// that was not judged yet keeps its order.
+    /// that was not judged yet keeps its order, and a copy what the log was not read up to.
     pub fn compact(&mut self, now_us: i64) {
         let (orders, requests) = (self.ledger.orders.items().len(), self.ledger.requests.items());
         if orders + requests.len() <= 2 * (self.open.len() + self.kept) {
@@ -163,16 +163,21 @@ impl Books {
         let asked = requests[unjudged..].iter().filter_map(Request::target);
         let asked: HashSet<_> = asked.filter_map(|id| self.ledger.orders.find(id)).collect();
         let late = |n: u32| n as usize + kept >= orders;
-        let keep = |n: u32| carried[n as usize].open || late(n) || asked.contains(&n);
+        let coming = |n: u32| !self.is_folded(self.ledger.orders.get(n).place());
+        let comes: HashSet<_> = (0..).take(orders).filter(|n| coming(*n)).collect();
+        let keep = |n: u32| {
+            carried[n as usize].open || late(n) || asked.contains(&n) || comes.contains(&n)
+        };
         let (kept, requests) = self.ledger.compact(keep, |number| number as usize >= unjudged);
         self.carried = kept.iter().map(|number| self.carried[*number as usize]).collect();
         let numbers = (0..).zip(&self.carried).filter(|(_, carried)| carried.open);
         self.open = numbers.map(|(number, _)| number).collect();
         self.unjudged = requests.iter().filter(|number| (**number as usize) < unjudged).count();
         self.new = (self.carried.len(), requests.len());
-        let repeated = std::mem::take(&mut self.repeated);
-        let numbers = (0..).zip(&requests).filter(|(_, former)| repeated.contains(former));
-        self.repeated = numbers.map(|(number, _)| number).collect();
+        for numbers in [&mut self.repeated, &mut self.ahead] {
+            let renumbered = (0..).zip(&requests).filter(|(_, former)| numbers.contains(former));
+            *numbers = renumbered.map(|(number, _)| number).collect();
+        }
         if self.ledger.forget_unreadable() || self.alerts.len() > ALERTS_KEPT {
             self.alerts = events::Alerts::default();
             self.forgetful = true;

@@ -28,8 +28,13 @@ impl Books {
     pub fn row(&mut self, found: &Found<'_>) {
         let Self { ledger, causes, findings, epochs, .. } = self;
         if let Some(row) = &found.order {
-            let known = ledger.orders.find(row.order_id);
-            let doubled = known.is_some_and(|n| ledger.orders.get(n).status.is_some());
+            let known = ledger.orders.find(row.order_id).map(|number| ledger.orders.get(number));
+            let judged = known.filter(|order| order.status.is_some());
+            // One whose copy was read first was judged before its own record was.
+            if judged.is_some_and(|order| order.place() == row.source) {
+                return;
+            }
+            let doubled = judged.is_some();
             orders::judge(ledger, causes, row, findings);
             if doubled {
                 return;
@@ -105,7 +110,8 @@ impl Books {
         carried.counted = OrderStatus::parse(row.status).filter(|_| past).map(|s| (s, None));
     }
 
-    /// The same for a request: what came of the first one is known no more.
+    /// The same for a request. What came of one that was judged long ago is known no
+    /// more; one that the log was not read up to yet is judged when it is.
     fn pass_repeated(&mut self, number: u32, found: &Found<'_>) {
         let Some(processed) = &found.processed else { return };
         let request = self.ledger.requests.get_mut(number);
@@ -119,10 +125,12 @@ impl Books {
         let (place, body, logged_s) = (request.place, request.body, request.logged_s);
         (request.place, request.body) = (processed.place, processed.body);
         let target = request.target().and_then(|id| self.ledger.orders.find(id));
-        if let Some(order) = target {
+        self.repeated.push(number);
+        if !self.is_past(processed.place) {
+            self.ahead.push(number);
+        } else if let Some(order) = target {
             self.carried[order as usize].partial = true;
         }
-        self.repeated.push(number);
         let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
         self.ledger.repeats.insert(place, repeat);
     }
@@ -150,6 +158,7 @@ impl Books {
                 self.account_order(number);
             }
         }
+        self.account_reached();
         for number in self.new.1..self.ledger.requests.items().len() {
             self.account_request(number);
         }
@@ -213,6 +222,19 @@ impl Books {
                 && !self.is_base(request.place)
                 && !self.repeated.contains(&number)
         })
+    }
+
+    /// Requests whose copies were read before they were.
+    fn account_reached(&mut self) {
+        let ahead = std::mem::take(&mut self.ahead);
+        let reached = |number: &u32| self.is_folded(self.ledger.requests.get(*number).place);
+        let (reached, ahead): (Vec<_>, Vec<_>) = ahead.into_iter().partition(reached);
+        self.ahead = ahead;
+        self.repeated.retain(|number| !reached.contains(number));
+        let new = self.new.1;
+        for number in reached.into_iter().map(|number| number as usize).filter(|n| *n < new) {
+            self.account_request(number);
+        }
     }
 
     fn account_request(&mut self, number: usize) {

@@ -263,6 +263,7 @@ impl Watch {
                     Go::On
                 }
                 Topic::DeadLetters => Go::Back,
+                _ if !level && books.is_ahead(record) => Go::Back,
                 _ if books.told(record) == Known::Yes => {
                     read.order_events += 1;
                     Go::On

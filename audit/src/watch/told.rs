@@ -40,6 +40,11 @@ impl Books {
         Known::Yes
     }
 
+    /// Whether an event tells of a request that the log was not read up to yet.
+    pub fn is_ahead(&self, record: &Record<'_>) -> bool {
+        events::is_ahead(&self.ledger, record)
+    }
+
     /// Judges events of orders that were forgotten: they may repeat what was told.
     pub fn told_again(&mut self, events: &[OwnedRecord], rows: &[Found<'_>]) {
         let mut past = Ledger::new(0, 0);
