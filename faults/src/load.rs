@@ -20,6 +20,8 @@ const END_DEADLINE: Duration = Duration::from_secs(60);
 /// How long goods may take to be there.
 const FIRST_DEADLINE: Duration = Duration::from_secs(60);
 const FIRST_LOOK: Duration = Duration::from_millis(100);
+/// Pieces of each product: more than any round sells.
+const STOCK: &str = "1000000";
 /// Orders a second of a flash sale.
 const FLASH_RATE: &str = "4000";
 
@@ -80,15 +82,32 @@ impl Load {
         Ok(load)
     }
 
-    /// Starts a generator unless one runs.
+    /// Starts a generator unless one runs. The first brings goods; later ones need none,
+    /// and could bring none to a gateway that a fault has stopped.
     pub(crate) fn start_again(&mut self) -> Result<()> {
-        if self.running.is_none() {
-            let rate = self.rate.to_string();
-            let steady = ["--rate", &rate, "--duration", LONGEST, "--stock", "1000000"];
-            let mix = ["--duplicates", "1%", "--cancels", "1%", "--ships", "1%"];
-            self.running = Some(self.spawn(&[steady.as_slice(), &mix].concat())?);
+        if self.runs()? {
+            return Ok(());
         }
+        let (rate, stock) =
+            (self.rate.to_string(), if self.receipts.is_empty() { STOCK } else { "0" });
+        let steady = ["--rate", &rate, "--duration", LONGEST, "--stock", stock];
+        let mix = ["--duplicates", "1%", "--cancels", "1%", "--ships", "1%"];
+        self.running = Some(self.spawn(&[steady.as_slice(), &mix].concat())?);
         Ok(())
+    }
+
+    /// Whether a generator runs. One that has given up by itself, as it may when nobody
+    /// serves it, has told what it saw or has seen nothing.
+    fn runs(&mut self) -> Result<bool> {
+        let Some(child) = &mut self.running else { return Ok(false) };
+        if child.try_wait()?.is_none() {
+            return Ok(true);
+        }
+        self.running = None;
+        if self.report().exists() {
+            self.add_what_it_saw()?;
+        }
+        Ok(false)
     }
 
     /// Waits for the first receipt: until then goods are brought, and a fault would
@@ -126,14 +145,14 @@ impl Load {
 
     fn spawn(&mut self, args: &[&str]) -> Result<Child> {
         let number = self.receipts.len() + 1;
-        let receipts = self.files.join(format!("receipts-{number}.csv"));
+        self.receipts.push(self.files.join(format!("receipts-{number}.csv")));
         let log = File::create(self.files.join(format!("loadgen-{number}.log")))?;
         let child = with_caller(&self.program)
             .args(args)
             // Slots that a fault leaves unanswered must not pile up behind it; a late
             // generator is no failure here.
             .args(["--timeout", "5s", "--lag-limit", "1h", "--receipts"])
-            .arg(&receipts)
+            .arg(&self.receipts[number - 1])
             .arg("--json")
             .arg(self.report())
             .envs(self.env.iter().cloned())
@@ -144,12 +163,14 @@ impl Load {
             .kill_on_drop(true)
             .spawn()
             .context("cannot start loadgen")?;
-        self.receipts.push(receipts);
         Ok(child)
     }
 
     /// Ends the generator that runs.
     pub(crate) async fn stop(&mut self) -> Result<()> {
+        if !self.runs()? {
+            return Ok(());
+        }
         let Some(mut child) = self.running.take() else { return Ok(()) };
         if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             kill_process(pid, Signal::INT).context("cannot end loadgen")?;
@@ -164,8 +185,9 @@ impl Load {
         Ok(self.seen)
     }
 
+    /// What the newest generator saw.
     fn report(&self) -> PathBuf {
-        self.files.join("load.json")
+        self.files.join(format!("load-{}.json", self.receipts.len()))
     }
 
     fn add_what_it_saw(&mut self) -> Result<()> {
@@ -195,6 +217,20 @@ mod tests {
         std::os::unix::fs::symlink("/bin/true", folder.join("loadgen")).unwrap();
         let load = Load::start(&folder, &files, Vec::new(), 1).unwrap();
         assert_eq!((load.receipts.as_slice(), receipts.exists()), ([receipts].as_slice(), false));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_generator_that_gave_up_is_followed_by_another() {
+        let folder = std::env::temp_dir().join(format!("ordermill-gave-up-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink("/bin/false", folder.join("loadgen")).unwrap();
+        let mut load = Load::start(&folder, &folder.join("01-x"), Vec::new(), 1).unwrap();
+        load.running.as_mut().unwrap().wait().await.unwrap();
+        load.start_again().unwrap();
+        assert_eq!(load.receipts.len(), 2);
+        load.running.as_mut().unwrap().wait().await.unwrap();
+        assert_eq!(load.end().await.unwrap().acknowledged, 0);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

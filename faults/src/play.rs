@@ -55,6 +55,7 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Outcome {
 
 async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> Result<()> {
     let unserved = world.links.unserved();
+    world.start_as_usual().await?;
     world.begin_load(round.files, round.rate)?;
     let orders = world.kafka.orders().to_owned();
     let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
@@ -63,7 +64,7 @@ async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcom
     let before = Baseline::take(world).await;
     disturb(world, round.parts, &mut outcome.wrong).await?;
     if !round.spoils() {
-        outcome.recovery = recover(world, round.rate).await;
+        outcome.recovery = recover(world, round.rate).await?;
         outcome.wrong.extend(world.squad.silence().await);
     }
     outcome.gained = before.gained(&Baseline::take(world).await);

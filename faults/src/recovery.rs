@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
 use crate::books;
@@ -70,9 +71,13 @@ fn wanted(rate: u32) -> f64 {
 
 /// Waits for the recovery: little lag, and then the throughput. A small lag alone
 /// is none: of a consumer that was killed Kafka hears seconds later.
-pub(crate) async fn recover(world: &World, rate: u32) -> Recovery {
+///
+/// # Errors
+/// There is no load, nor can there be any.
+pub(crate) async fn recover(world: &mut World, rate: u32) -> Result<Recovery> {
     let (healed, mut recovery) = (Instant::now(), Recovery::default());
     while recovery.after_s.is_none() && healed.elapsed() < recovery.patience() {
+        world.load()?.start_again()?;
         let lag = books::lag(&world.kafka, world.stack.database_url()).await;
         recovery.lag_max = recovery.lag_max.max(lag.unwrap_or_default());
         if lag.is_none_or(|lag| lag > i64::from(rate / 2)) {
@@ -86,7 +91,7 @@ pub(crate) async fn recover(world: &World, rate: u32) -> Recovery {
             recovery.after_s = Some(after.as_secs_f64());
         }
     }
-    recovery
+    Ok(recovery)
 }
 
 async fn measure(world: &World) -> f64 {

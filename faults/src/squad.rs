@@ -85,6 +85,10 @@ impl Squad {
         Ok(())
     }
 
+    pub(crate) fn runs(&self, program: Program) -> bool {
+        self.running.contains_key(&program)
+    }
+
     pub(crate) async fn wait_until_ready(&mut self) -> Result<()> {
         for service in self.running.values_mut() {
             service.wait_until_ready().await?;

@@ -1,5 +1,6 @@
 //! The system under fault: servers, our programs, and what actions need.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) load: Option<Load>,
     /// Receipts of every load so far: the log goes on through all scenarios.
     pub(crate) receipts: Vec<PathBuf>,
+    /// Programs that a scenario has started in its own way.
+    unusual: BTreeSet<Program>,
     folder: PathBuf,
     /// Unmounted after the servers have ended: fields are dropped in their order.
     disk: Option<SmallDisk>,
@@ -60,9 +63,9 @@ impl World {
         let logs = stack.dir().join("faults").join(LOGS);
         let folder = programs.folder.clone();
         let squad = Squad::new(programs, logs, env);
-        let (held, receipts) = (Vec::new(), Vec::new());
+        let (held, receipts, unusual) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut world =
-            Self { stack, squad, links, kafka, held, load: None, receipts, folder, disk };
+            Self { stack, squad, links, kafka, held, load: None, receipts, unusual, folder, disk };
         if let Err(error) = world.start_all().await {
             // What has started lives as long as the harness, and would be in the way.
             let _outcome = world.end().await;
@@ -87,9 +90,27 @@ impl World {
         program: Program,
         settings: &'static [(&'static str, &'static str)],
     ) -> Result<()> {
+        match settings {
+            [] => self.unusual.remove(&program),
+            _ => self.unusual.insert(program),
+        };
         let mut env = self.links.env(program)?;
         env.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         self.squad.start(program, env)
+    }
+
+    /// Starts programs again whose settings an earlier round has left to this one.
+    ///
+    /// # Errors
+    /// One does not end, or does not get ready.
+    pub(crate) async fn start_as_usual(&mut self) -> Result<()> {
+        for program in std::mem::take(&mut self.unusual) {
+            if self.squad.runs(program) {
+                self.squad.stop(program).await?;
+                self.start(program, &[])?;
+            }
+        }
+        self.squad.wait_until_ready().await
     }
 
     /// The small disk.

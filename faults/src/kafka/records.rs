@@ -36,6 +36,7 @@ impl Kafka {
         for partition in partitions(&self.consumer, &self.orders, DEADLINE)? {
             let id = OrderId::mint().to_string();
             let headers = [
+                (header::SPEC_VERSION, header::SPEC_VERSION_VALUE),
                 (header::ID, id.as_str()),
                 (header::TYPE, NEW_ORDER),
                 (header::TIME, "-005000-01-01T00:00:00Z"),
