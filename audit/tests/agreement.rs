@@ -61,7 +61,10 @@ fn line() -> impl Strategy<Value = String> {
             16..24 => format!(
                 r#"{{"productId":{sku},"productId":{sku},"quantity":{quantity},"price":{price}}}"#
             ),
-            24..40 => format!(
+            24..28 => format!(
+                r#"{{"note":[{{"a\u0085":1}}],"productId":{sku},"quantity":{quantity},"price":{price}}}"#
+            ),
+            28..40 => format!(
                 r#"{{"note":{price},"productId":{sku},"quantity":{quantity},"price":{price}}}"#
             ),
             _ => format!(r#"{{"productId":{sku},"quantity":{quantity},"price":{price}}}"#),
@@ -114,7 +117,7 @@ fn mostly_bytes(good: &'static str) -> impl Strategy<Value = Option<Vec<u8>>> {
             b"01990000-0000-7000-8000-00000000000A", b"{01990000-0000-7000-8000-000000000001}",
             b"0199000000007000800000000000001a", b"2026-11-21", b"2026-02-30T00:00:00Z",
             b"2026-11-21T08:00:00+02:00", b"2026-11-21 08:00:00Z", b"order.created.v2",
-            b"stock.adjusted.v1", b"order.shipped.v1", b"p 1", b"p-2",
+            b"stock.adjusted.v1", b"order.shipped.v1", b"p 1", b"p-2", b"1.1",
         ]).prop_map(|bytes| Some(bytes.to_vec())),
     ]
 }
@@ -125,7 +128,7 @@ const ID: &str = "01990000-0000-7000-8000-000000000001";
 struct Sent {
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
-    headers: [Option<Vec<u8>>; 3],
+    headers: [Option<Vec<u8>>; 4],
 }
 
 fn sent() -> impl Strategy<Value = (Topic, Sent)> {
@@ -136,17 +139,15 @@ fn sent() -> impl Strategy<Value = (Topic, Sent)> {
         let key = if topic == Topic::Stock { "p-1" } else { ID };
         let body = if kind == "order.created.v1" { order().boxed() } else { small().boxed() };
         let value = prop_oneof![9 => body.prop_map(|b| Some(b.into_bytes())), 1 => Just(None)];
-        let headers =
-            (mostly_bytes(ID), mostly_bytes(kind), mostly_bytes("2026-11-21T08:00:00.5Z"));
-        (mostly_bytes(key), value, headers).prop_map(move |(key, value, (id, kind, time))| {
-            (topic, Sent { key, value, headers: [id, kind, time] })
-        })
+        let headers = [ID, kind, "2026-11-21T08:00:00.5Z", "1.0"].map(mostly_bytes);
+        (mostly_bytes(key), value, headers)
+            .prop_map(move |(key, value, headers)| (topic, Sent { key, value, headers }))
     })
 }
 
 /// What the audit makes of it, in words that can be compared.
 fn ours(topic: Topic, sent: &Sent) -> Result<String, rules::Defects> {
-    let names = ["ce_id", "ce_type", "ce_time"];
+    let names = ["ce_id", "ce_type", "ce_time", "ce_specversion"];
     let headers = names.into_iter().zip(&sent.headers);
     let headers = headers.filter(|(_, value)| value.is_some());
     let headers = Headers(headers.map(|(name, value)| (name, value.as_deref())).collect());
@@ -170,10 +171,11 @@ fn ours(topic: Topic, sent: &Sent) -> Result<String, rules::Defects> {
 
 /// What the contract makes of it, in the same words; or its code.
 fn theirs(topic: Topic, sent: &Sent) -> Result<String, &'static str> {
-    let [id, kind, time] = &sent.headers;
+    let [id, kind, time, version] = &sent.headers;
     let parts = Parts {
         key: sent.key.as_deref(),
         value: sent.value.as_deref(),
+        version: version.as_deref(),
         id: id.as_deref(),
         kind: kind.as_deref(),
         time: time.as_deref(),

@@ -43,6 +43,7 @@ impl Books {
     fn record(&mut self, place: Place, kind: &str, event: Uuid, (key, value): (&str, &str)) {
         let event = event.to_string();
         let headers = vec![
+            ("ce_specversion", Some(&b"1.0"[..])),
             ("ce_id", Some(event.as_bytes())),
             ("ce_type", Some(kind.as_bytes())),
             ("ce_time", Some(&b"2026-11-21T08:00:00Z"[..])),

@@ -29,6 +29,7 @@ fn record(n: u64, body: &[u8]) -> Record {
     let id = OrderId::mint().to_string();
     let mut builder = RecordBuilder::new(LANE, n as i64, body.len() + 256);
     builder.content(Some(id.as_bytes()), Some(body));
+    builder.header(header::SPEC_VERSION, Some(header::SPEC_VERSION_VALUE.as_bytes()));
     builder.header(header::ID, Some(id.as_bytes()));
     builder.header(header::TYPE, Some(EventType::OrderCreated.as_str().as_bytes()));
     builder.header(header::TIME, Some(NOW.as_bytes()));

@@ -76,6 +76,7 @@ fn parts(record: &OwnedMessage) -> Parts<'_> {
     Parts {
         key: record.key(),
         value: record.payload(),
+        version: header("ce_specversion"),
         id: header("ce_id"),
         kind: header("ce_type"),
         time: header("ce_time"),

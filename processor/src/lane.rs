@@ -155,6 +155,7 @@ pub struct Record {
     bytes: Box<[u8]>,
     key: Option<Span>,
     value: Option<Span>,
+    version: Option<Span>,
     id: Option<Span>,
     kind: Option<Span>,
     time: Option<Span>,
@@ -184,6 +185,7 @@ impl RecordBuilder {
             bytes: Box::default(),
             key: None,
             value: None,
+            version: None,
             id: None,
             kind: None,
             time: None,
@@ -204,6 +206,7 @@ impl RecordBuilder {
         let value_span = value.map(|bytes| self.append(bytes));
         self.headers.push((name_span, value_span));
         let slot = match name {
+            contract::header::SPEC_VERSION => &mut self.record.version,
             contract::header::ID => &mut self.record.id,
             contract::header::TYPE => &mut self.record.kind,
             contract::header::TIME => &mut self.record.time,
@@ -233,6 +236,7 @@ impl Record {
         Parts {
             key: self.key(),
             value: self.value(),
+            version: self.version.map(|span| self.slice(span)),
             id: self.id.map(|span| self.slice(span)),
             kind: self.kind.map(|span| self.slice(span)),
             time: self.time.map(|span| self.slice(span)),

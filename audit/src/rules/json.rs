@@ -34,6 +34,24 @@ impl<'a> Json<'a> {
         Self::parse(bytes).filter(|json| matches!(json, Self::Object(_)))
     }
 
+    /// The same of a body that a client sent: no text and no name in it, known or not, may
+    /// have control characters.
+    pub fn parse_body(bytes: &'a [u8]) -> Option<Self> {
+        Self::parse_object(bytes).filter(Self::is_printable)
+    }
+
+    fn is_printable(&self) -> bool {
+        let printable = |text: &str| !text.contains(char::is_control);
+        match self {
+            Self::Constant | Self::Integer(_) | Self::Float(_) => true,
+            Self::Text(text) => printable(text),
+            Self::Array(elements) => elements.iter().all(Self::is_printable),
+            Self::Object(members) => {
+                members.iter().all(|(key, value)| printable(key) && value.is_printable())
+            }
+        }
+    }
+
     /// The member of an object.
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
@@ -166,6 +184,14 @@ mod tests {
             assert_eq!(Json::parse(bad.as_bytes()), None, "{bad}");
         }
         assert!(Json::parse(br#"{"a":{"a":1},"b":[1,1]}"#).is_some());
+    }
+
+    #[test]
+    fn a_body_has_no_control_characters_anywhere() {
+        for bad in [r#"{"a\n":1}"#, r#"{"a":[{"b":"\u0000"}]}"#, r#"{"a":"\u0085"}"#, "[]"] {
+            assert_eq!(Json::parse_body(bad.as_bytes()), None, "{bad}");
+        }
+        assert!(Json::parse_body(r#"{"ä":["ö",1,null]}"#.as_bytes()).is_some());
     }
 
     #[test]

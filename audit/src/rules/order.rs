@@ -33,7 +33,7 @@ pub struct Line {
 
 /// Reads the value of `order.created`; `None` when any rule is broken.
 pub fn read(value: &[u8]) -> Option<Order> {
-    let document = Json::parse_object(value)?;
+    let document = Json::parse_body(value)?;
     let customer = id(document.get("customerId")?)?;
     let currency = match document.get("currency") {
         Some(code) => Code::parse(code.text()?)?,

@@ -139,7 +139,9 @@ pub fn read(record: &Record<'_>) -> Meaning {
     let event = record.headers.get("ce_id").and_then(id_of);
     let time = record.headers.text("ce_time").and_then(|time| time.parse::<Timestamp>().ok());
     let kind = record.headers.text("ce_type");
-    defects.note(Defect::BadHeader, event.is_none() || time.is_none() || kind.is_none());
+    let version = record.headers.get("ce_specversion") == Some(b"1.0");
+    let whole = version && event.is_some() && time.is_some() && kind.is_some();
+    defects.note(Defect::BadHeader, !whole);
     let meaning = match (record.place.topic, kind) {
         (Topic::Orders, Some("order.created.v1")) => created(record, event, time, &mut defects),
         (Topic::Orders, Some("order.cancel_requested.v1")) => cancel(record, event, &mut defects),
@@ -227,6 +229,7 @@ mod tests {
             ("ce_id", Some(ID.as_bytes())),
             ("ce_type", Some(kind.as_bytes())),
             ("ce_time", Some(&b"2026-11-21T08:00:00.250Z"[..])),
+            ("ce_specversion", Some(b"1.0")),
         ];
         Record {
             place: Place { topic, partition: 0, offset: 0 },
@@ -275,6 +278,9 @@ mod tests {
         assert_eq!(defects(&Record { key: None, ..created() }), "bad_key");
         let bare = Headers::default();
         assert_eq!(defects(&Record { headers: bare, ..created() }), "bad_header");
+        let mut older = created();
+        older.headers.0[3].1 = Some(b"0.3");
+        assert_eq!(defects(&older), "bad_header");
         let mut ancient = created();
         ancient.headers.0[2].1 = Some(b"-005000-01-01T00:00:00Z");
         assert_eq!(defects(&ancient), "refused_by_database");

@@ -30,7 +30,7 @@ pub fn adjustment(value: &[u8]) -> Option<i64> {
 
 /// An empty value stands for an empty object.
 fn document(value: &[u8]) -> Option<Json<'_>> {
-    Json::parse_object(if value.is_empty() { b"{}" } else { value })
+    Json::parse_body(if value.is_empty() { b"{}" } else { value })
 }
 
 /// `None` when the member is there and breaks the rules.
@@ -39,7 +39,7 @@ fn free_text(document: &Json<'_>, name: &str) -> Option<Option<String>> {
         return Some(None);
     };
     let text = member.text()?;
-    let fits = TEXT_CHARS.contains(&text.chars().count()) && !text.contains(char::is_control);
+    let fits = TEXT_CHARS.contains(&text.chars().count());
     fits.then(|| Some(text.to_owned()))
 }
 

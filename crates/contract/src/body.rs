@@ -56,7 +56,7 @@ impl CancelRequest {
     pub fn decode(body: &[u8]) -> Result<Self, Violations> {
         let (document, mut faults) = object_or_empty(body)?;
         let reason = free_text(&document, "reason", &mut faults);
-        faults.finish(Some(Self { reason }))
+        finish(&document, faults, Some(Self { reason }))
     }
 }
 
@@ -66,7 +66,7 @@ impl Shipment {
         let (document, mut faults) = object_or_empty(body)?;
         let carrier = free_text(&document, "carrier", &mut faults);
         let tracking_id = free_text(&document, "trackingId", &mut faults);
-        faults.finish(Some(Self { carrier, tracking_id }))
+        finish(&document, faults, Some(Self { carrier, tracking_id }))
     }
 }
 
@@ -80,7 +80,7 @@ impl StockAdjustment {
             (Some(quantity), Some(reason)) => Some(Self { quantity, reason }),
             _ => None,
         };
-        faults.finish(adjustment)
+        finish(&document, faults, adjustment)
     }
 }
 
@@ -124,6 +124,11 @@ fn object_or_empty(body: &[u8]) -> Result<(Node, Collector), Violations> {
     }
 }
 
+fn finish<T>(document: &Node, mut faults: Collector, value: Option<T>) -> Result<T, Violations> {
+    document.find_control_characters(&mut faults);
+    faults.finish(value)
+}
+
 fn free_text(document: &Node, name: &'static str, faults: &mut Collector) -> Option<String> {
     let node = document.member(name)?;
     let text = node.text().filter(|text| {
@@ -146,6 +151,8 @@ mod tests {
         let spoken = CancelRequest::decode(br#"{"reason":"too late"}"#).unwrap();
         assert_eq!(spoken.reason.as_deref(), Some("too late"));
         assert!(CancelRequest::decode(br#"{"reason":"a\u0000"}"#).is_err());
+        let unread = CancelRequest::decode(br#"{"note":"a\u0000"}"#).unwrap_err();
+        assert_eq!(unread.as_slice()[0].pointer, "/note");
         assert!(CancelRequest::decode(b"[]").is_err());
     }
 

@@ -39,6 +39,8 @@ pub struct Parts<'a> {
     pub key: Option<&'a [u8]>,
     /// The value.
     pub value: Option<&'a [u8]>,
+    /// `ce_specversion`
+    pub version: Option<&'a [u8]>,
     /// `ce_id`
     pub id: Option<&'a [u8]>,
     /// `ce_type`
@@ -127,6 +129,9 @@ pub fn decode_stock_record(parts: Parts<'_>) -> Result<Inbound, Rejection> {
 }
 
 fn envelope(parts: &Parts<'_>) -> Result<(Uuid, Timestamp), Rejection> {
+    if parts.version != Some(header::SPEC_VERSION_VALUE.as_bytes()) {
+        return Err(Rejection::Header(header::SPEC_VERSION, header::SPEC_VERSION_VALUE));
+    }
     let event_id = text(parts.id)
         .and_then(OrderId::parse)
         .ok_or(Rejection::Header(header::ID, "a canonical UUID"))?;
@@ -165,6 +170,7 @@ mod tests {
         Parts {
             key: Some(ID),
             value: Some(ORDER),
+            version: Some(b"1.0"),
             id: Some(ID),
             kind: Some(b"order.created.v1"),
             time: Some(b"2026-11-21T08:00:00.000Z"),
@@ -192,6 +198,8 @@ mod tests {
             code(Parts { key: Some(b"01990000-0000-7000-8000-000000000002"), ..created() }),
             "bad_key"
         );
+        assert_eq!(code(Parts { version: None, ..created() }), "bad_header");
+        assert_eq!(code(Parts { version: Some(b"0.3"), ..created() }), "bad_header");
         assert_eq!(code(Parts { id: None, ..created() }), "bad_header");
         assert_eq!(code(Parts { time: Some(b"yesterday"), ..created() }), "bad_header");
         assert_eq!(code(Parts { kind: Some(b"\xff"), ..created() }), "bad_header");

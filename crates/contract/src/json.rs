@@ -80,6 +80,35 @@ impl Node {
         }
     }
 
+    /// Looks for control characters in every text and name, also where nobody reads them:
+    /// the document is passed on as it came.
+    pub(crate) fn find_control_characters(&self, faults: &mut Collector) {
+        self.find_control(&mut Path::default(), faults);
+    }
+
+    fn find_control<'a>(&'a self, path: &mut Path<'a>, faults: &mut Collector) {
+        if faults.is_full() {
+            return;
+        }
+        match self {
+            Node::Text(text) if text.contains(char::is_control) => add_control(path, faults),
+            Node::Array(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    path.within(Step::Index(n), |path| item.find_control(path, faults));
+                }
+            }
+            Node::Object(members) => {
+                for (key, value) in members {
+                    if key.contains(char::is_control) {
+                        add_control(path, faults);
+                    }
+                    path.within(Step::Key(key), |path| value.find_control(path, faults));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn find_repeated_keys<'a>(&'a self, path: &mut Path<'a>, faults: &mut Collector) {
         if faults.is_full() {
             return;
@@ -115,6 +144,11 @@ fn add_repeated(path: &Path<'_>, faults: &mut Collector) {
             faults.add(pointer, "has a key inside, too long to name, that appears more than once");
         }
     }
+}
+
+fn add_control(path: &Path<'_>, faults: &mut Collector) {
+    let (Pointer::Itself(pointer) | Pointer::Around(pointer)) = path.pointer();
+    faults.add_once(pointer, "has a control character");
 }
 
 /// `pointer` extended by the name of a member of ours, which needs no escape.
@@ -206,6 +240,16 @@ mod tests {
         assert_eq!(faults.as_slice().len(), 1);
         assert_eq!(faults.as_slice()[0].pointer, "/a/0");
         assert!(faults.as_slice()[0].detail.starts_with("has a key inside"), "{faults}");
+    }
+
+    #[test]
+    fn control_characters_are_named_where_they_stand_or_by_what_holds_them() {
+        let body = br#"{"a":"\u0000","b":[{"x\u0085":1,"y":["\u007f"]}],"c":"d\n"}"#;
+        let mut faults = Collector::default();
+        parse(body).unwrap().find_control_characters(&mut faults);
+        let faults = faults.finish(Some(())).unwrap_err();
+        let pointers: Vec<_> = faults.as_slice().iter().map(|f| f.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a", "/b/0", "/b/0/y/0", "/c"]);
     }
 
     #[test]

@@ -71,6 +71,13 @@ impl Collector {
         }
     }
 
+    /// Adds a fault, but for a place that has one.
+    pub(crate) fn add_once(&mut self, pointer: String, detail: &str) {
+        if self.listed.iter().all(|violation| violation.pointer != pointer) {
+            self.add(pointer, detail);
+        }
+    }
+
     /// Whether nothing is listed any more; a walk may stop then.
     pub(crate) fn is_full(&self) -> bool {
         self.listed.len() >= LISTED_MAX || self.bytes > LISTED_BYTES_MAX

@@ -74,8 +74,9 @@ fn judge(record: &OwnedMessage, witness: &Witness) -> Log {
 }
 
 fn event_id(record: &OwnedMessage) -> Option<Uuid> {
-    let id = readable(record.headers()?).find(|header| header.key == contract::header::ID)?;
-    Uuid::try_parse_ascii(id.value?).ok()
+    // Of several the first that has a value counts, as it does where records are read.
+    let mut ids = readable(record.headers()?).filter(|header| header.key == contract::header::ID);
+    Uuid::try_parse_ascii(ids.find_map(|header| header.value)?).ok()
 }
 
 /// What there is from a place on.

@@ -39,6 +39,7 @@ pub fn record(data: &[u8]) {
         let lane = LaneId { source, partition: 0 };
         let mut builder = RecordBuilder::new(lane, 7, 64);
         builder.content(key, value);
+        builder.header("ce_specversion", Some(b"1.0"));
         for (name, value) in [("ce_id", id), ("ce_type", kind), ("ce_time", time)] {
             if value.is_some() {
                 builder.header(name, value);
@@ -83,6 +84,7 @@ pub fn headers(data: &[u8]) {
     assert!(kept.eq(headers.iter().map(|(name, value)| (name.as_bytes(), *value))));
     let first = |name| headers.iter().find_map(|(other, value)| value.filter(|_| *other == name));
     let parts = record.parts();
+    assert_eq!(parts.version, first("ce_specversion"));
     assert_eq!(parts.id, first("ce_id"));
     assert_eq!(parts.kind, first("ce_type"));
     assert_eq!(parts.time, first("ce_time"));

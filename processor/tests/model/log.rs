@@ -127,6 +127,7 @@ impl Log {
         let offset = entries.len() as i64;
         let mut builder = RecordBuilder::new(draft.lane, offset, 256);
         builder.content(Some(draft.key.as_bytes()), Some(draft.value.as_bytes()));
+        builder.header("ce_specversion", Some(b"1.0"));
         builder.header("ce_id", Some(draft.event_id.to_string().as_bytes()));
         builder.header("ce_type", Some(draft.kind.as_bytes()));
         builder.header("ce_time", Some(b"2026-11-21T08:00:00.000Z"));

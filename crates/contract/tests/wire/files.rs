@@ -77,6 +77,7 @@ impl Golden {
         let parts = Parts {
             key: Some(self.key.as_bytes()),
             value: Some(value),
+            version: header("ce_specversion"),
             id: header("ce_id"),
             kind: header("ce_type"),
             time: header("ce_time"),
