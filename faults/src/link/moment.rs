@@ -126,6 +126,13 @@ impl Gate {
         *self.armed() = None;
     }
 
+    /// The connection that was to be held has ended before its answer came.
+    pub(super) fn takes_another(&self) {
+        if let Some(armed) = &mut *self.armed() {
+            armed.taken = false;
+        }
+    }
+
     fn armed(&self) -> MutexGuard<'_, Option<Armed>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -72,6 +72,9 @@ async fn accept(
                 connections.spawn(async move {
                     // How a connection ends is what both sides see.
                     let _end = connect(client, &shared, &refused).await;
+                    if shared.hold_answer.into_inner() {
+                        shared.gate.takes_another();
+                    }
                 });
             }
             Some(_) = connections.join_next() => {}

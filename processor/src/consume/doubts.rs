@@ -31,8 +31,15 @@ impl Doubts {
         self.open.insert(lane, Doubt { witness, silences: 0 });
     }
 
-    /// The lane is compared, or gone.
-    pub(super) fn lay(&mut self, lane: LaneId) {
+    /// The lane is compared by this witness.
+    pub(super) fn lay(&mut self, lane: LaneId, witness: &Witness) {
+        if self.open.get(&lane).is_some_and(|doubt| doubt.witness == *witness) {
+            self.open.remove(&lane);
+        }
+    }
+
+    /// The lane is gone.
+    pub(super) fn forget(&mut self, lane: LaneId) {
         self.open.remove(&lane);
     }
 
@@ -61,19 +68,22 @@ mod tests {
 
     #[test]
     fn a_lane_of_which_kafka_says_nothing_lets_the_others_come_first() {
+        let witness = Witness { offset: 7, event_id: Uuid::nil() };
         let lanes = [0, 1, 2].map(|partition| LaneId { source: Source::Orders, partition });
         let begin = Instant::now();
         let at = |pauses: u32| begin + PAUSE * pauses;
         let mut doubts = Doubts::new(begin);
         for lane in lanes {
-            doubts.raise(lane, Witness { offset: 7, event_id: Uuid::nil() });
+            doubts.raise(lane, witness);
         }
         let asked = |doubts: &Doubts, now| doubts.next(now).map(|(lane, _)| lane);
         assert_eq!(asked(&doubts, begin), Some(lanes[0]));
         doubts.postpone(lanes[0], begin);
         assert_eq!(asked(&doubts, begin), None, "a silent Kafka is left alone for a while");
         assert_eq!(asked(&doubts, at(1)), Some(lanes[1]));
-        doubts.lay(lanes[1]);
+        doubts.lay(lanes[1], &Witness { offset: 8, ..witness });
+        assert_eq!(asked(&doubts, at(1)), Some(lanes[1]), "compared by an older witness");
+        doubts.lay(lanes[1], &witness);
         assert_eq!(asked(&doubts, at(1)), Some(lanes[2]));
         doubts.postpone(lanes[2], at(1));
         assert_eq!(asked(&doubts, at(2)), Some(lanes[0]));

@@ -27,8 +27,11 @@ use crate::metrics::PollMetrics;
 use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
 
+mod another_log;
 mod looks;
 mod standstill;
+
+use another_log::Question;
 
 /// How long one poll waits for a record.
 const POLL_WAIT: Duration = Duration::from_millis(50);
@@ -64,6 +67,7 @@ pub struct PollLoop {
     /// When to ask again whether the inputs are there.
     topics_at: Instant,
     doubts: Doubts,
+    question: Option<Question>,
 }
 
 struct LaneFeed {
@@ -103,6 +107,7 @@ impl PollLoop {
             membership: Membership::default(),
             topics_at: Instant::now(),
             doubts: Doubts::new(Instant::now()),
+            question: None,
         })
     }
 
@@ -236,7 +241,7 @@ impl PollLoop {
 
     fn revoked(&mut self, lane: LaneId) {
         let Some(feed) = self.lanes.remove(&lane) else { return };
-        self.doubts.lay(lane);
+        self.doubts.forget(lane);
         feed.claim.tenure.end();
         // When there is no room the worker learns it from the tenure, and drops
         // the lane when it is claimed again.

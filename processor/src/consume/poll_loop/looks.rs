@@ -1,10 +1,9 @@
 //! What the poll loop looks at, first and between two bursts: whether the topics are
-//! there, whether Kafka is back, whether a lane was lost, and whether its log is still
-//! the one that was read.
+//! there, whether Kafka is back, and whether a lane was lost.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use contract::topic::Topics;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
@@ -14,7 +13,6 @@ use service::kafka::{Silence, has_lost_kafka, let_go};
 use tokio_util::sync::CancellationToken;
 
 use super::{PollLoop, join};
-use crate::consume::probe::{Log, compare};
 
 /// How long the broker may take to say which topics there are.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,28 +129,6 @@ impl PollLoop {
         let fresh = join(&self.config, self.consumer.context().renewed())?;
         // It has no lanes any more, and nothing of it is needed.
         let_go(std::mem::replace(&mut self.consumer, fresh));
-        Ok(())
-    }
-
-    /// A topic that was made anew may have grown past the place where the old one was
-    /// read: then nothing is out of range, and what is before would be passed over.
-    pub(super) fn look_for_another_log(&mut self) -> anyhow::Result<()> {
-        if self.config.health.is_failing("kafka") {
-            return Ok(());
-        }
-        let Some((lane, witness)) = self.doubts.next(Instant::now()) else { return Ok(()) };
-        let topic = lane.topic(&self.config.topics);
-        match compare(&self.config.brokers, topic, lane.partition, &witness) {
-            Log::Known => self.doubts.lay(lane),
-            Log::Silent => self.doubts.postpone(lane, Instant::now()),
-            Log::Another => bail!(
-                "{topic}/{} is not the log that was read before: event {} is not at offset {} any more. \
-                 Restore the topic, or begin with an empty database",
-                lane.partition,
-                witness.event_id,
-                witness.offset
-            ),
-        }
         Ok(())
     }
 
