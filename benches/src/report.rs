@@ -89,7 +89,10 @@ impl Report {
     pub fn write(&self, args: &BenchArgs) -> anyhow::Result<()> {
         let Some(file) = &args.json else { return Ok(()) };
         let text = serde_json::to_string_pretty(self).context("cannot encode the report")?;
-        std::fs::write(file, text + "\n")
+        // Cargo runs a benchmark in the folder of its package, not in the caller's.
+        let caller = std::env::var_os("PWD").unwrap_or_default();
+        let file = Path::new(&caller).join(file);
+        std::fs::write(&file, text + "\n")
             .with_context(|| format!("cannot write {}", file.display()))
     }
 }

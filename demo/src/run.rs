@@ -92,7 +92,10 @@ async fn play(args: &Args) -> anyhow::Result<u8> {
         // process to end.
         services.detach().await?;
         stack.pin()?;
-        println!("{}", farewell::lines(&services.env, &services.pids(), stack.dir()));
+        println!(
+            "{}",
+            farewell::lines(&services.env, &services.pids(), &files.receipts(), stack.dir())
+        );
         services.keep();
     } else {
         services.stop().await?;

@@ -34,7 +34,7 @@ Exit codes:
   accept_ms, settled_ms, service_ms, schedule_lag_ms (each count, never, mean, p50,
   p90, p95, p99, p99.9, max; null: no sample, or infinite when never > 0), settled,
   kinds, refusals, failures, receipts, cpu_us_per_request, peak_rss_mib, valid,
-  invalid_because, interrupted, slo, run (seed, rate, duration_s, version, commit, ...)
+  invalid_because, interrupted, slo, run (seed, rate, duration_s, version, ...)
 --receipts FILE is written while the load runs, at least every 100 ms, and synced at
   the end: a killed load generator loses at most its last moment, never half a line";
 

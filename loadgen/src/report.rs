@@ -85,8 +85,6 @@ pub struct Report {
 pub struct RunInfo {
     /// Version of this program.
     pub version: &'static str,
-    /// Commit it was built from, when the build said so (`BUILD_COMMIT`).
-    pub commit: Option<&'static str>,
     /// `http` or `direct`.
     pub mode: &'static str,
     /// The gateway's URL or the brokers.

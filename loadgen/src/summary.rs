@@ -120,7 +120,6 @@ fn run_info(config: &Config, started_at: jiff::Timestamp) -> RunInfo {
     };
     RunInfo {
         version: env!("CARGO_PKG_VERSION"),
-        commit: option_env!("BUILD_COMMIT"),
         mode,
         target,
         started_at: format!("{started_at:.3}"),

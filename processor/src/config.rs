@@ -69,7 +69,9 @@ pub struct RunArgs {
 pub enum ProviderKind {
     /// A seeded simulation in this process
     Simulator,
-    /// An HTTP service at --payment-url
+    /// An HTTP service at --payment-url. `POST /charges {"orderId","amount","currency"}` answers
+    /// `{"status":"captured"}` or `{"status":"declined","reason"}`, `POST /refunds` with the same body
+    /// answers 200; both carry the order id as Idempotency-Key, and what gets no such answer is asked again
     Http,
 }
 
@@ -79,7 +81,7 @@ pub struct PaymentArgs {
     /// Payment provider
     #[arg(long, env = "PAYMENT_PROVIDER", value_enum, default_value = "simulator")]
     pub payment_provider: ProviderKind,
-    /// Base URL of the HTTP provider
+    /// Base URL of the HTTP provider; http only, a proxy beside the processor speaks TLS
     #[arg(long, env = "PAYMENT_URL", default_value = "http://127.0.0.1:8090")]
     pub payment_url: String,
     /// Simulator: share of charges captured

@@ -11,6 +11,12 @@ pub use describe::describe;
 
 use crate::payment::BreakerState;
 
+/// `partition_lag_records`: from what Kafka knows to be committed to the end of the log.
+pub fn show_lag(topic: &str, partition: i32, records: i64) {
+    let labels = [("topic", topic.to_owned()), ("partition", partition.to_string())];
+    gauge!("partition_lag_records", &labels).set(records as f64);
+}
+
 /// Metrics of one worker.
 pub struct WorkerMetrics {
     /// `orders_committed_total`: orders taken into the tables.

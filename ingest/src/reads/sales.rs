@@ -1,6 +1,7 @@
 //! `GET /metrics/sales`: rows of the `sales_metrics` view, largest first.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 use super::time;
@@ -44,50 +45,38 @@ pub struct Sales {
 struct Metric {
     metric: String,
     dimension: String,
-    value: Value,
+    /// A count, or an amount of money: as PostgreSQL writes it, for no double holds it.
+    value: Box<RawValue>,
     updated_at: Option<String>,
-}
-
-/// A count or an amount of money: at most 15 digits, so a double holds it.
-struct Value(f64);
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 && self.0.abs() < 1e15 {
-            serializer.serialize_i64(self.0 as i64)
-        } else {
-            serializer.serialize_f64(self.0)
-        }
-    }
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     metric_name: String,
     dimension: String,
-    value: f64,
+    value: String,
     updated_millis: i64,
 }
 
 /// Reads the view.
 pub async fn list(lent: &mut PgConnection, query: &SalesQuery) -> Result<Sales, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select metric_name, dimension, value::float8 as value, \
+        "select metric_name, dimension, trim_scale(value)::text as value, \
                 (extract(epoch from updated_at) * 1000)::bigint as updated_millis \
-         from sales_metrics where $1::text is null or metric_name = $1 \
-         order by metric_name, value desc, dimension limit $2",
+         from sales_metrics s where $1::text is null or metric_name = $1 \
+         order by metric_name, s.value desc, dimension limit $2",
     )
     .bind(query.metric.as_deref())
     .bind(query.limit)
     .fetch_all(lent)
     .await?;
-    let metrics = rows.into_iter().map(|row| Metric {
-        metric: row.metric_name,
-        dimension: row.dimension,
-        value: Value(row.value),
-        updated_at: time(row.updated_millis),
-    });
-    Ok(Sales { metrics: metrics.collect() })
+    let metric = |row: Row| {
+        let value =
+            RawValue::from_string(row.value).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let updated_at = time(row.updated_millis);
+        Ok(Metric { metric: row.metric_name, dimension: row.dimension, value, updated_at })
+    };
+    Ok(Sales { metrics: rows.into_iter().map(metric).collect::<Result<_, sqlx::Error>>()? })
 }
 
 #[cfg(test)]
@@ -102,10 +91,5 @@ mod tests {
         for bad in ["metric=", "metric=A", "metric=a%27", "limit=0", "limit=1001", "x=1"] {
             assert!(SalesQuery::parse(Some(bad)).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn whole_numbers_have_no_fraction() {
-        assert_eq!(serde_json::to_string(&[Value(70.0), Value(70.5)]).unwrap(), "[70,70.5]");
     }
 }

@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::Offset;
 use service::kafka::extent;
 use tokio::runtime::Handle;
 
-use super::Claims;
+use super::{Claims, lag};
 use crate::lane::{Claim, LaneId};
 use crate::store::Database;
 
@@ -102,7 +102,9 @@ impl ClientContext for Assignment {
         tracing::debug!(%error, reason, "kafka");
     }
 
-    fn stats_raw(&self, _statistics: &[u8]) {}
+    fn stats_raw(&self, statistics: &[u8]) {
+        lag::show(statistics);
+    }
 }
 
 impl ConsumerContext for Assignment {

@@ -5,6 +5,7 @@ mod assignment;
 mod claims;
 mod copy;
 mod doubts;
+mod lag;
 mod poll_loop;
 pub mod probe;
 mod stash;

@@ -20,6 +20,7 @@ use super::Claims;
 use super::assignment::{Assignment, Change};
 use super::copy::copy;
 use super::doubts::Doubts;
+use super::lag::STATISTICS_INTERVAL_MS;
 use super::stash::{Flow, Stash};
 use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, Source};
@@ -342,6 +343,7 @@ fn join(config: &PollConfig, context: Assignment) -> anyhow::Result<BaseConsumer
         service::kafka::consumer(&config.brokers, "ordermill-processor", &config.group);
     // We always say where to read; a place that is gone must stop us, not move us.
     settings.set("auto.offset.reset", "error");
+    settings.set("statistics.interval.ms", STATISTICS_INTERVAL_MS);
     let consumer: BaseConsumer<Assignment> =
         settings.create_with_context(context).context("cannot make a Kafka consumer")?;
     consumer

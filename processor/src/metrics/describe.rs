@@ -18,7 +18,8 @@ const COUNTERS: [(&str, &str); 13] = [
     ("retention_deleted_rows_total", "Old rows deleted"),
 ];
 
-const GAUGES: [(&str, &str); 4] = [
+const GAUGES: [(&str, &str); 5] = [
+    ("partition_lag_records", "Records to the end of a partition of ours"),
     ("unsettled_orders", "Orders waiting for their payment"),
     ("payment_circuit_state", "0 closed, 1 half open, 2 open"),
     ("partitions_assigned", "Partitions that this process owns"),

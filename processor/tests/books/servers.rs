@@ -15,12 +15,12 @@ async fn orders_made_anew_that_outgrew_the_old_place_stop_the_processor() {
     world.stock("p-1", 100).await;
     let place = world.order(OrderId::mint(), &body("p-1", 1, "1")).await;
     world.until(SETTLED, "1").await;
-    // An event that nobody could read is not what the log is known by.
-    world.send(OrderId::mint(), "order.unheard_of.v1", OrderId::mint(), "{}").await;
+    // A record that nobody can read is not what its log is known by.
+    let orders = world.bed.topics.orders.clone();
+    world.bed.produce_to((&orders, place.0), Some(b"k"), Some(b"x"), &[]).await;
     world.until("select count(*)::text from dead_letters", "1").await;
     processor.stop().await;
 
-    let orders = world.bed.topics.orders.clone();
     world.bed.remake(&orders, 4).await;
     for _ in 0..3 {
         world.bed.produce_to((&orders, place.0), Some(b"k"), Some(b"x"), &[]).await;
