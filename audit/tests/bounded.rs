@@ -180,7 +180,10 @@ fn an_order_whose_copy_is_read_first_is_counted_once() {
     take_at(&mut books, place(Topic::Orders, 0), copied);
     let _asked = books.asks(|_, _| false);
     books.begin();
-    books.row_by_id(&found_at(source, copied, "PAID"));
+    let found = || found_at(source, copied, "PAID");
+    books.row_of_span(&Found { order: None, processed: None, ..found() });
+    books.row_of_span(&Found { order: None, payment: None, ..found() });
+    books.row_by_id(&found());
     end(&mut books, copied..copied + 1, 0, false);
     for window in 0..WINDOWS {
         let offsets = window * WINDOW + 1..(window + 1) * WINDOW;

@@ -15,8 +15,8 @@ pub(crate) fn lines(
     let value = |name: &str| {
         env.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     };
-    let (url, database, brokers) =
-        (value("INGEST_URL"), value("DATABASE_URL"), value("KAFKA_BROKERS"));
+    let (url, brokers) = (value("INGEST_URL"), value("KAFKA_BROKERS"));
+    let database = quoted(value("DATABASE_URL"));
     let receipts: Vec<String> = receipts
         .iter()
         .map(|file| format!(" --receipts {}", quoted(&file.display().to_string())))

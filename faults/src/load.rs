@@ -45,13 +45,19 @@ impl Seen {
     }
 }
 
+/// A load generator, and where it tells what it saw.
+struct Generator {
+    child: Child,
+    report: PathBuf,
+}
+
 /// The load of one round.
 pub(crate) struct Load {
     program: PathBuf,
     files: PathBuf,
     env: Vec<(String, String)>,
     rate: u32,
-    running: Option<Child>,
+    running: Option<Generator>,
     seen: Seen,
     /// One file for each generator so far.
     pub(crate) receipts: Vec<PathBuf>,
@@ -99,13 +105,13 @@ impl Load {
     /// Whether a generator runs. One that has given up by itself, as it may when nobody
     /// serves it, has told what it saw or has seen nothing.
     fn runs(&mut self) -> Result<bool> {
-        let Some(child) = &mut self.running else { return Ok(false) };
-        if child.try_wait()?.is_none() {
+        let Some(generator) = &mut self.running else { return Ok(false) };
+        if generator.child.try_wait()?.is_none() {
             return Ok(true);
         }
-        self.running = None;
-        if self.report().exists() {
-            self.add_what_it_saw()?;
+        match self.running.take() {
+            Some(Generator { report, .. }) if report.exists() => self.add_what_was_seen(&report)?,
+            _ => {}
         }
         Ok(false)
     }
@@ -127,7 +133,7 @@ impl Load {
     /// `kill -9`; what it saw is lost but for its receipts.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         match self.running.take() {
-            Some(mut child) => child.kill().await.context("cannot kill loadgen"),
+            Some(mut generator) => generator.child.kill().await.context("cannot kill loadgen"),
             None => Ok(()),
         }
     }
@@ -137,15 +143,16 @@ impl Load {
         let (orders, stock) = (orders.to_string(), stock.to_string());
         let sale = ["--orders", &orders, "--rate", FLASH_RATE, "--stock", &stock];
         let product = ["--products", "1", "--product-prefix", FLASH_PREFIX];
-        let mut child = self.spawn(&[sale.as_slice(), &product].concat())?;
-        let status = child.wait().await?;
+        let mut sale = self.spawn(&[sale.as_slice(), &product].concat())?;
+        let status = sale.child.wait().await?;
         ensure!(status.success(), "the flash sale's loadgen failed: {status}");
-        self.add_what_it_saw()
+        self.add_what_was_seen(&sale.report)
     }
 
-    fn spawn(&mut self, args: &[&str]) -> Result<Child> {
+    fn spawn(&mut self, args: &[&str]) -> Result<Generator> {
         let number = self.receipts.len() + 1;
         self.receipts.push(self.files.join(format!("receipts-{number}.csv")));
+        let report = self.files.join(format!("load-{number}.json"));
         let log = File::create(self.files.join(format!("loadgen-{number}.log")))?;
         let child = with_caller(&self.program)
             .args(args)
@@ -154,7 +161,7 @@ impl Load {
             .args(["--timeout", "5s", "--lag-limit", "1h", "--receipts"])
             .arg(&self.receipts[number - 1])
             .arg("--json")
-            .arg(self.report())
+            .arg(&report)
             .envs(self.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -163,7 +170,7 @@ impl Load {
             .kill_on_drop(true)
             .spawn()
             .context("cannot start loadgen")?;
-        Ok(child)
+        Ok(Generator { child, report })
     }
 
     /// Ends the generator that runs.
@@ -171,12 +178,12 @@ impl Load {
         if !self.runs()? {
             return Ok(());
         }
-        let Some(mut child) = self.running.take() else { return Ok(()) };
+        let Some(Generator { mut child, report }) = self.running.take() else { return Ok(()) };
         if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             kill_process(pid, Signal::INT).context("cannot end loadgen")?;
         }
         tokio::time::timeout(END_DEADLINE, child.wait()).await.context("loadgen did not end")??;
-        self.add_what_it_saw()
+        self.add_what_was_seen(&report)
     }
 
     /// Ends the load and says what it saw.
@@ -185,13 +192,8 @@ impl Load {
         Ok(self.seen)
     }
 
-    /// What the newest generator saw.
-    fn report(&self) -> PathBuf {
-        self.files.join(format!("load-{}.json", self.receipts.len()))
-    }
-
-    fn add_what_it_saw(&mut self) -> Result<()> {
-        let text = std::fs::read(self.report()).context("loadgen left no report")?;
+    fn add_what_was_seen(&mut self, report: &Path) -> Result<()> {
+        let text = std::fs::read(report).context("loadgen left no report")?;
         let report: Value = serde_json::from_slice(&text)?;
         let number = |name: &str| report[name].as_u64().unwrap_or_default();
         let failures = report["failures"].as_object();
@@ -226,10 +228,10 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink("/bin/false", folder.join("loadgen")).unwrap();
         let mut load = Load::start(&folder, &folder.join("01-x"), Vec::new(), 1).unwrap();
-        load.running.as_mut().unwrap().wait().await.unwrap();
+        load.running.as_mut().unwrap().child.wait().await.unwrap();
         load.start_again().unwrap();
         assert_eq!(load.receipts.len(), 2);
-        load.running.as_mut().unwrap().wait().await.unwrap();
+        load.running.as_mut().unwrap().child.wait().await.unwrap();
         assert_eq!(load.end().await.unwrap().acknowledged, 0);
         std::fs::remove_dir_all(folder).unwrap();
     }

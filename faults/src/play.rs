@@ -130,7 +130,7 @@ async fn disturb(
         }
     }
     world.heal();
-    world.load()?.start_again()
+    Ok(())
 }
 
 /// What it means that an action failed.

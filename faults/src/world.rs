@@ -90,6 +90,9 @@ impl World {
         program: Program,
         settings: &'static [(&'static str, &'static str)],
     ) -> Result<()> {
+        if self.squad.runs(program) {
+            return Ok(());
+        }
         match settings {
             [] => self.unusual.remove(&program),
             _ => self.unusual.insert(program),

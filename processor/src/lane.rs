@@ -119,6 +119,7 @@ impl Claim {
 #[derive(Debug, Default)]
 pub struct Tenure {
     ended: AtomicBool,
+    knows_log: AtomicBool,
     committed: AtomicI64,
 }
 
@@ -132,6 +133,17 @@ impl Tenure {
     /// Whether the partition went elsewhere.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// The log is the one that was read before, or nothing was.
+    pub fn set_knows_log(&self) {
+        self.knows_log.store(true, Ordering::Release);
+    }
+
+    /// Whether the log is known. Until it is, no record of it may take the place of the
+    /// witness: whoever claims the lane next would know another log by its own record.
+    pub fn knows_log(&self) -> bool {
+        self.knows_log.load(Ordering::Acquire)
     }
 
     /// Tells the first offset that is not committed to PostgreSQL.

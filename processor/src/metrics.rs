@@ -11,7 +11,8 @@ pub use describe::describe;
 
 use crate::payment::BreakerState;
 
-/// `partition_lag_records`: from what Kafka knows to be committed to the end of the log.
+/// `partition_lag_records`: from what is committed to the end of the log, as it was fetched
+/// last.
 pub fn show_lag(topic: &str, partition: i32, records: i64) {
     let labels = [("topic", topic.to_owned()), ("partition", partition.to_string())];
     gauge!("partition_lag_records", &labels).set(records as f64);

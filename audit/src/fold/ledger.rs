@@ -216,6 +216,9 @@ impl Ledger {
             self.orders.add(order);
             return;
         }
+        if known.is_some_and(|number| self.orders.get(number).place() == order.place()) {
+            return;
+        }
         self.repeat(order.id, order.place(), order.body, order.logged_s);
         if let Some(first) = known.map(|number| self.orders.get(number)) {
             let rivals = self.rival_orders.get(&order.id).into_iter().flatten();
@@ -230,6 +233,12 @@ impl Ledger {
         let known = self.requests.find(request.id);
         if known.is_none() && self.orders.find(request.id).is_none() {
             self.requests.add(request);
+            return;
+        }
+        if let Some(number) = known.filter(|n| self.requests.get(*n).place == request.place) {
+            // Known by a copy that was read first, which may have said something else.
+            let first = self.requests.get_mut(number);
+            (first.ask, first.body, first.logged_s) = (request.ask, request.body, request.logged_s);
             return;
         }
         self.repeat(request.id, request.place, request.body, request.logged_s);

@@ -6,7 +6,7 @@ use std::fmt;
 /// One thing that is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Defect {
-    /// `ce_id`, `ce_type` or `ce_time` is missing or unreadable.
+    /// `ce_id`, `ce_type` or `ce_time` is missing or unreadable, or `ce_specversion` is not 1.0.
     BadHeader,
     /// The type is none that belongs on the topic.
     UnknownType,

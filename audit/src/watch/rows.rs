@@ -62,7 +62,8 @@ impl Books {
             Some(_) => order.payment.is_some(),
             None => order.processed,
         };
-        if !known {
+        // One whose row was not found by its place is asked for by its id, with all it has.
+        if order.status.is_some() && !known {
             self.row(found);
         }
     }
@@ -105,9 +106,11 @@ impl Books {
         self.ledger.orders.replace(number, first);
         let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
         self.ledger.repeats.insert(place, repeat);
-        let carried = &mut self.carried[number as usize];
-        carried.recalled = true;
-        carried.counted = OrderStatus::parse(row.status).filter(|_| past).map(|s| (s, None));
+        if past {
+            let carried = &mut self.carried[number as usize];
+            carried.recalled = true;
+            carried.counted = OrderStatus::parse(row.status).map(|status| (status, None));
+        }
     }
 
     /// The same for a request. What came of one that was judged long ago is known no

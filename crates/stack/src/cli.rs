@@ -16,7 +16,7 @@ Examples:
   cargo stack down --purge                stop, and remove data and logs
 
 Servers are looked for in this order: the addresses in KAFKA_BROKERS and
-DATABASE_URL; Docker Compose, when an engine answers; native processes
+DATABASE_URL, unless `env` or `run` set them; Docker Compose, when an engine answers; native processes
 (PostgreSQL's own binaries, Kafka on the JDK), whose packages are installed
 when we are root.
 

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Each server is looked for in this order: the address in `KAFKA_BROKERS` or
-//! `DATABASE_URL`; Docker Compose, when an engine answers; native processes.
+//! `DATABASE_URL`, unless [`env::exports`] put it there; Docker Compose, when an engine
+//! answers; native processes.
 //! Servers belong to a supervisor process ([`supervisor`]); callers hold
 //! leases on it ([`lease`]). Topics and schema are brought up to date by the
 //! caller itself, so that they are the caller's version.

@@ -31,7 +31,7 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
         progress.note(&note);
     }
     let given = Given::from_env(options);
-    let servers = given.missing();
+    let (servers, whose) = (given.missing(), given.whose());
     // Our own servers begin empty when fresh data are asked for; a given one may not be.
     let must_be_empty = given.database_url.is_some()
         && options.data == Data::Fresh
@@ -56,7 +56,7 @@ pub fn up(options: &Options, progress: &mut Progress) -> Result<Stack> {
     }
     progress.step("creating topics and migrating");
     let notes = prepare(&stack.brokers, &stack.database_url, options, must_be_empty);
-    for note in notes.context(servers_of(stack.lease.as_ref()))? {
+    for note in notes.context(whose)? {
         progress.note(&note);
     }
     // Only now: a caller that dies or fails on the way leaves nothing running.
@@ -189,20 +189,22 @@ impl Given {
         Self { brokers: env::given("KAFKA_BROKERS"), database_url: env::given("DATABASE_URL") }
     }
 
+    /// Whose servers did not serve, and what to do about it.
+    fn whose(&self) -> &'static str {
+        match (&self.brokers, &self.database_url) {
+            (None, None) => "the servers are up but cannot be used",
+            (Some(_), None) => "KAFKA_BROKERS is set; unset it to have a broker of our own",
+            (None, Some(_)) => "DATABASE_URL is set; unset it to have a PostgreSQL of our own",
+            (Some(_), Some(_)) => {
+                "KAFKA_BROKERS and DATABASE_URL are set; unset them to have servers of our own"
+            }
+        }
+    }
+
     fn missing(&self) -> Vec<Server> {
         let kafka = self.brokers.is_none().then_some(Server::Kafka);
         let postgres = self.database_url.is_none().then_some(Server::Postgres);
         kafka.into_iter().chain(postgres).collect()
-    }
-}
-
-/// Whose servers did not serve, and what to do about it.
-fn servers_of(lease: Option<&Lease>) -> &'static str {
-    match lease {
-        Some(_) => "the servers are up but cannot be used",
-        None => {
-            "KAFKA_BROKERS and DATABASE_URL name servers that cannot be used; unset both to have servers of our own"
-        }
     }
 }
 

@@ -17,7 +17,8 @@ use rdkafka::topic_partition_list::Offset;
 use service::kafka::extent;
 use tokio::runtime::Handle;
 
-use super::{Claims, lag};
+use super::Claims;
+use super::lag::Ends;
 use crate::lane::{Claim, LaneId};
 use crate::store::Database;
 
@@ -38,12 +39,13 @@ pub(super) struct Assignment {
     database: Database,
     claims: Arc<Mutex<Claims>>,
     changes: Mutex<VecDeque<Change>>,
+    pub(super) ends: Ends,
 }
 
 impl Assignment {
     pub(super) fn new(runtime: Handle, database: Database, claims: Claims) -> Self {
         let claims = Arc::new(Mutex::new(claims));
-        Self { runtime, database, claims, changes: Mutex::default() }
+        Self { runtime, database, claims, changes: Mutex::default(), ends: Ends::default() }
     }
 
     /// For a consumer in place of the one that has this: the same claims, no changes.
@@ -53,6 +55,7 @@ impl Assignment {
             database: self.database.clone(),
             claims: self.claims.clone(),
             changes: Mutex::default(),
+            ends: Ends::default(),
         }
     }
 
@@ -103,7 +106,7 @@ impl ClientContext for Assignment {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        lag::show(statistics);
+        self.ends.hear(statistics);
     }
 }
 

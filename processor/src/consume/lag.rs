@@ -1,13 +1,17 @@
-//! How far each partition is behind the end of its log, out of librdkafka's statistics:
-//! asked of Kafka it would be a question for each partition, and a stalled broker would
-//! keep the poll loop.
+//! Where the log of each partition ends, out of librdkafka's statistics: asked of Kafka it
+//! would be a question for each partition, and a stalled broker would keep the poll loop.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
 /// How often librdkafka tells, in milliseconds.
 pub(super) const STATISTICS_INTERVAL_MS: &str = "5000";
+
+/// The ends of the partitions, as they were fetched last.
+#[derive(Default)]
+pub(super) struct Ends(Mutex<BTreeMap<(String, i32), i64>>);
 
 /// What is read of the statistics.
 #[derive(Deserialize)]
@@ -25,25 +29,27 @@ struct Topic {
 #[derive(Deserialize)]
 struct Partition {
     partition: i32,
-    /// Records from the offset that Kafka was told to the end; -1 when there is none.
-    consumer_lag: i64,
+    /// Negative while nothing was fetched.
+    hi_offset: i64,
 }
 
-/// Shows the lag of each partition; 0 of one that this process does not own.
-pub(super) fn show(statistics: &[u8]) {
-    for (topic, partition, lag) in lags(statistics) {
-        crate::metrics::show_lag(&topic, partition, lag);
+impl Ends {
+    /// Takes note of what librdkafka tells.
+    pub(super) fn hear(&self, statistics: &[u8]) {
+        let Ok(Statistics { topics }) = serde_json::from_slice(statistics) else { return };
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, Topic { partitions }) in topics {
+            for known in partitions.into_values().filter(|known| known.hi_offset >= 0) {
+                ends.insert((topic.clone(), known.partition), known.hi_offset);
+            }
+        }
     }
-}
 
-fn lags(statistics: &[u8]) -> Vec<(String, i32, i64)> {
-    let Ok(Statistics { topics }) = serde_json::from_slice(statistics) else { return Vec::new() };
-    let of_topic = |(topic, Topic { partitions }): (String, Topic)| {
-        // -1 stands for what is not assigned to any partition.
-        let known = partitions.into_values().filter(|known| known.partition >= 0);
-        known.map(move |known| (topic.clone(), known.partition, known.consumer_lag.max(0)))
-    };
-    topics.into_iter().flat_map(of_topic).collect()
+    /// Records from an offset to the end; nothing while that is not known.
+    pub(super) fn lag(&self, topic: &str, partition: i32, offset: i64) -> Option<i64> {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(&(topic.to_owned(), partition)).map(|end| (end - offset).max(0))
+    }
 }
 
 #[cfg(test)]
@@ -51,13 +57,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lag_of_each_partition_is_read() {
-        let statistics = br#"{"name":"x","topics":{"orders":{"topic":"orders","partitions":{
-            "0":{"partition":0,"hi_offset":9,"consumer_lag":7},
-            "1":{"partition":1,"consumer_lag":-1},
-            "-1":{"partition":-1,"consumer_lag":-1}}}}}"#;
-        let orders = |partition, lag| ("orders".to_owned(), partition, lag);
-        assert_eq!(lags(statistics), [orders(0, 7), orders(1, 0)]);
-        assert!(lags(b"{}").is_empty() && lags(b"?").is_empty());
+    fn the_end_of_each_partition_is_heard() {
+        let ends = Ends::default();
+        ends.hear(
+            br#"{"name":"x","topics":{"orders":{"topic":"orders","partitions":{
+            "0":{"partition":0,"hi_offset":9,"consumer_lag":-1},
+            "1":{"partition":1,"hi_offset":-1001},
+            "-1":{"partition":-1,"hi_offset":-1001}}}}}"#,
+        );
+        let lags =
+            [(0, 2), (0, 12), (1, 0)].map(|(partition, at)| ends.lag("orders", partition, at));
+        assert_eq!(lags, [Some(7), Some(0), None]);
+        ends.hear(b"?");
     }
 }

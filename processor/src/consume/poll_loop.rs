@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use contract::topic::Topics;
 use foldhash::fast::FixedState;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message, TopicPartitionList};
 use service::health::Health;
 use service::kafka::Silence;
 use service::kafka::membership::Membership;
@@ -29,6 +29,7 @@ use crate::store::Database;
 use crate::work::{QueueFull, Task, WorkQueue};
 
 mod another_log;
+mod hint;
 mod looks;
 mod standstill;
 
@@ -40,8 +41,6 @@ const POLL_WAIT: Duration = Duration::from_millis(50);
 const POLL_WAIT_STASHED: Duration = Duration::from_millis(2);
 /// Records between two looks at everything else.
 const BURST: usize = 500;
-/// How often Kafka hears how far PostgreSQL is.
-const HINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the poll loop needs.
 pub struct PollConfig {
@@ -227,8 +226,9 @@ impl PollLoop {
             stash.push(task, 0);
         }
         let watchdog = Watchdog::new(Instant::now());
-        if let Some(witness) = claim.witness {
-            self.doubts.raise(lane, witness);
+        match claim.witness {
+            Some(witness) => self.doubts.raise(lane, witness),
+            None => claim.tenure.set_knows_log(),
         }
         let feed =
             LaneFeed { claim, expected, stash, hinted: -1, lost_at: None, watchdog, trouble: None };
@@ -244,6 +244,7 @@ impl PollLoop {
         let Some(feed) = self.lanes.remove(&lane) else { return };
         self.doubts.forget(lane);
         feed.claim.tenure.end();
+        crate::metrics::show_lag(lane.topic(&self.config.topics), lane.partition, 0);
         // When there is no room the worker learns it from the tenure, and drops
         // the lane when it is claimed again.
         let _full = worker_of(&self.workers, lane).try_put(Task::Revoked(lane));
@@ -280,30 +281,6 @@ impl PollLoop {
         for lane in self.lanes.keys() {
             // A partition that cannot be paused is read in vain, not wrongly.
             let _harmless = self.consumer.pause(&self.list(*lane));
-        }
-    }
-
-    /// Tells Kafka how far PostgreSQL is, for lag tools. Never the other way.
-    fn hint(&mut self, last: bool) {
-        if !last && self.hinted_at.elapsed() < HINT_INTERVAL {
-            return;
-        }
-        self.hinted_at = Instant::now();
-        let mut list = TopicPartitionList::new();
-        for (lane, feed) in &mut self.lanes {
-            let committed = feed.claim.tenure.committed();
-            if committed > feed.hinted && committed > 0 {
-                feed.hinted = committed;
-                let topic = lane.topic(&self.config.topics);
-                let _unique =
-                    list.add_partition_offset(topic, lane.partition, Offset::Offset(committed));
-            }
-        }
-        if list.count() > 0 {
-            let mode = if last { CommitMode::Sync } else { CommitMode::Async };
-            if let Err(error) = self.consumer.commit(&list, mode) {
-                tracing::debug!(%error, "offset hint not committed");
-            }
         }
     }
 

@@ -19,7 +19,7 @@ const COUNTERS: [(&str, &str); 13] = [
 ];
 
 const GAUGES: [(&str, &str); 5] = [
-    ("partition_lag_records", "Records to the end of a partition of ours"),
+    ("partition_lag_records", "Records from the last commit to the end that was fetched last"),
     ("unsettled_orders", "Orders waiting for their payment"),
     ("payment_circuit_state", "0 closed, 1 half open, 2 open"),
     ("partitions_assigned", "Partitions that this process owns"),

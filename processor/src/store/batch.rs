@@ -39,7 +39,7 @@ pub struct Advance {
     pub next: i64,
     /// The new resume offset.
     pub resume: i64,
-    /// Its newest record that could be read.
+    /// Its newest record that could be read, of a log that is known.
     pub newest: Option<Witness>,
 }
 

@@ -202,6 +202,7 @@ impl Desk {
         let advance = |(lane, span): (LaneId, Option<Span>)| {
             let claim = &self.lanes.get(&lane)?.claim;
             let Span { first, next, newest } = span.unwrap_or(Span::at(claim.next_offset));
+            let newest = newest.filter(|_| claim.tenure.knows_log());
             let settled = settled.get(&lane).unwrap_or(&none);
             let resume = self.unsettled.resume_offset(lane, settled, first, next);
             Some((lane, Advance { claim: claim.clone(), first, next, resume, newest }))

@@ -44,10 +44,13 @@ async fn stock_made_anew_that_outgrew_the_old_place_stops_the_processor() {
     stops_at(&world, &stock, place).await;
 }
 
+/// Twice: a first start must not make the new log's records those it is known by.
 async fn stops_at(world: &World, topic: &str, (partition, offset): (i32, i64)) {
-    let words = Running::start(&world.bed, &[]).await.last_words().await;
     let place = format!("{topic}/{partition} is not the log");
-    assert!(words.contains(&place) && words.contains(&format!("offset {offset} ")), "{words}");
+    for _start in 0..2 {
+        let words = Running::start(&world.bed, &[]).await.last_words().await;
+        assert!(words.contains(&place) && words.contains(&format!("offset {offset} ")), "{words}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

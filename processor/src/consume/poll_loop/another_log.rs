@@ -47,8 +47,14 @@ impl PollLoop {
     fn heard_of_log(&mut self, lane: LaneId, witness: &Witness, log: Log) -> anyhow::Result<()> {
         let topic = lane.topic(&self.config.topics);
         match log {
-            // A lane that was claimed again meanwhile has a witness of its own.
-            Log::Known => self.doubts.lay(lane, witness),
+            Log::Known => {
+                self.doubts.lay(lane, witness);
+                // A lane that was claimed again meanwhile may have another witness.
+                let claim = self.lanes.get(&lane).map(|feed| &feed.claim);
+                if let Some(claim) = claim.filter(|claim| claim.witness.as_ref() == Some(witness)) {
+                    claim.tenure.set_knows_log();
+                }
+            }
             Log::Silent => self.doubts.postpone(lane, Instant::now()),
             Log::Another => bail!(
                 "{topic}/{} is not the log that was read before: event {} is not at offset {} any more. \
