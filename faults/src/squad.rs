@@ -53,16 +53,13 @@ impl Squad {
         Self { programs, logs, env, running, deserted: Vec::new(), frozen }
     }
 
-    /// Starts a program with settings beside the usual ones; one that runs stays
-    /// as it is. Does not wait until it is ready: what it needs may be broken.
+    /// Starts a program that does not run, with settings beside the usual ones. Does not
+    /// wait until it is ready: what it needs may be broken.
     pub(crate) fn start(
         &mut self,
         program: Program,
         settings: Vec<(&'static str, String)>,
     ) -> Result<()> {
-        if self.running.contains_key(&program) {
-            return Ok(());
-        }
         let (name, folder) = (name_of(program), logs_of(&self.logs, program));
         let mut env = self.env.clone();
         for (variable, value) in settings {

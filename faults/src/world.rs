@@ -81,7 +81,8 @@ impl World {
         self.squad.wait_until_ready().await
     }
 
-    /// Starts a program behind its links, with settings beside the usual ones.
+    /// Starts a program behind its links, with settings beside the usual ones; one that
+    /// runs stays as it is.
     ///
     /// # Errors
     /// It cannot be run.

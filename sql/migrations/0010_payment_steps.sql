@@ -1,9 +1,11 @@
 -- A payment goes one way, as the status of an order does: what was declined is never
 -- captured, and what was given back stays so.
 
-create function refuse_payment_step() returns trigger language plpgsql as $$
+-- Of which table a step is, its trigger says; that of orders says nothing.
+create or replace function refuse_status_step() returns trigger language plpgsql as $$
 begin
-    raise exception 'payment of order % cannot go from % to %', old.order_id, old.status, new.status
+    raise exception '% % cannot go from % to %',
+        coalesce(tg_argv[0], 'order'), old.order_id, old.status, new.status
         using errcode = 'check_violation';
 end $$;
 
@@ -12,4 +14,4 @@ create trigger payments_status_step before update of status on payments
     when (not (old.status = new.status
             or (old.status = 'CAPTURED' and new.status in ('REFUND_PENDING', 'REFUNDED'))
             or (old.status = 'REFUND_PENDING' and new.status = 'REFUNDED')))
-    execute function refuse_payment_step();
+    execute function refuse_status_step('payment of order');

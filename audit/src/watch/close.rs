@@ -161,13 +161,11 @@ impl Books {
         }
         let (carried, unjudged, kept) = (&self.carried, self.unjudged, self.kept);
         let asked = requests[unjudged..].iter().filter_map(Request::target);
-        let asked: HashSet<_> = asked.filter_map(|id| self.ledger.orders.find(id)).collect();
+        let asked = asked.filter_map(|id| self.ledger.orders.find(id));
+        let unread = |n: &u32| !self.is_folded(self.ledger.orders.get(*n).place());
+        let wanted: HashSet<_> = asked.chain((0..).take(orders).filter(unread)).collect();
         let late = |n: u32| n as usize + kept >= orders;
-        let coming = |n: u32| !self.is_folded(self.ledger.orders.get(n).place());
-        let comes: HashSet<_> = (0..).take(orders).filter(|n| coming(*n)).collect();
-        let keep = |n: u32| {
-            carried[n as usize].open || late(n) || asked.contains(&n) || comes.contains(&n)
-        };
+        let keep = |n: u32| carried[n as usize].open || late(n) || wanted.contains(&n);
         let (kept, requests) = self.ledger.compact(keep, |number| number as usize >= unjudged);
         self.carried = kept.iter().map(|number| self.carried[*number as usize]).collect();
         let numbers = (0..).zip(&self.carried).filter(|(_, carried)| carried.open);

@@ -56,7 +56,7 @@ impl CancelRequest {
     pub fn decode(body: &[u8]) -> Result<Self, Violations> {
         let (document, mut faults) = object_or_empty(body)?;
         let reason = free_text(&document, "reason", &mut faults);
-        finish(&document, faults, Some(Self { reason }))
+        document.finish(faults, Some(Self { reason }))
     }
 }
 
@@ -66,7 +66,7 @@ impl Shipment {
         let (document, mut faults) = object_or_empty(body)?;
         let carrier = free_text(&document, "carrier", &mut faults);
         let tracking_id = free_text(&document, "trackingId", &mut faults);
-        finish(&document, faults, Some(Self { carrier, tracking_id }))
+        document.finish(faults, Some(Self { carrier, tracking_id }))
     }
 }
 
@@ -80,7 +80,7 @@ impl StockAdjustment {
             (Some(quantity), Some(reason)) => Some(Self { quantity, reason }),
             _ => None,
         };
-        finish(&document, faults, adjustment)
+        document.finish(faults, adjustment)
     }
 }
 
@@ -122,11 +122,6 @@ fn object_or_empty(body: &[u8]) -> Result<(Node, Collector), Violations> {
         document @ Node::Object(_) => Ok((document, Collector::default())),
         other => Err(Violations::one("", format!("must be an object, is {}", other.kind()))),
     }
-}
-
-fn finish<T>(document: &Node, mut faults: Collector, value: Option<T>) -> Result<T, Violations> {
-    document.find_control_characters(&mut faults);
-    faults.finish(value)
 }
 
 fn free_text(document: &Node, name: &'static str, faults: &mut Collector) -> Option<String> {

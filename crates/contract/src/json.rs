@@ -38,7 +38,7 @@ pub fn parse(bytes: &[u8]) -> Result<Node, Violations> {
     let node: Node = serde_json::from_slice(bytes)
         .map_err(|error| Violations::one("", format!("is not JSON: {error}")))?;
     let mut faults = Collector::default();
-    node.find_repeated_keys(&mut Path::default(), &mut faults);
+    node.walk(&mut Path::default(), &mut faults, Node::find_repeated_keys);
     faults.finish(Some(node))
 }
 
@@ -80,56 +80,64 @@ impl Node {
         }
     }
 
-    /// Looks for control characters in every text and name, also where nobody reads them:
-    /// the document is passed on as it came.
-    pub(crate) fn find_control_characters(&self, faults: &mut Collector) {
-        self.find_control(&mut Path::default(), faults);
+    /// Ends the reading of a body: what was understood, unless something is wrong with it.
+    /// Control characters are, also where nobody reads them: the body is passed on as it came.
+    pub(crate) fn finish<T>(
+        &self,
+        mut faults: Collector,
+        value: Option<T>,
+    ) -> Result<T, Violations> {
+        self.walk(&mut Path::default(), &mut faults, Self::find_control_characters);
+        faults.finish(value)
     }
 
-    fn find_control<'a>(&'a self, path: &mut Path<'a>, faults: &mut Collector) {
+    /// Looks at this value and at all inside it, from the outside in, while there is room
+    /// for faults.
+    fn walk<'a>(
+        &'a self,
+        path: &mut Path<'a>,
+        faults: &mut Collector,
+        look: fn(&'a Self, &mut Path<'a>, &mut Collector),
+    ) {
         if faults.is_full() {
             return;
         }
+        look(self, path, faults);
         match self {
-            Node::Text(text) if text.contains(char::is_control) => add_control(path, faults),
             Node::Array(items) => {
                 for (n, item) in items.iter().enumerate() {
-                    path.within(Step::Index(n), |path| item.find_control(path, faults));
+                    path.within(Step::Index(n), |path| item.walk(path, faults, look));
                 }
             }
             Node::Object(members) => {
                 for (key, value) in members {
-                    if key.contains(char::is_control) {
-                        add_control(path, faults);
-                    }
-                    path.within(Step::Key(key), |path| value.find_control(path, faults));
+                    path.within(Step::Key(key), |path| value.walk(path, faults, look));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// In a text, and in the names of an object's members.
+    fn find_control_characters<'a>(&'a self, path: &mut Path<'a>, faults: &mut Collector) {
+        let found = |text: &str| text.contains(char::is_control);
+        let here = match self {
+            Node::Text(text) => found(text),
+            Node::Object(members) => members.iter().any(|(key, _)| found(key)),
+            _ => false,
+        };
+        if here {
+            let (Pointer::Itself(pointer) | Pointer::Around(pointer)) = path.pointer();
+            faults.add_once(pointer, "has a control character");
         }
     }
 
     fn find_repeated_keys<'a>(&'a self, path: &mut Path<'a>, faults: &mut Collector) {
-        if faults.is_full() {
-            return;
-        }
-        match self {
-            Node::Array(items) => {
-                for (n, item) in items.iter().enumerate() {
-                    path.within(Step::Index(n), |path| item.find_repeated_keys(path, faults));
-                }
-            }
-            Node::Object(members) => {
-                let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
-                keys.sort_unstable();
-                for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
-                    path.within(Step::Key(pair[0]), |path| add_repeated(path, faults));
-                }
-                for (key, value) in members {
-                    path.within(Step::Key(key), |path| value.find_repeated_keys(path, faults));
-                }
-            }
-            _ => {}
+        let Node::Object(members) = self else { return };
+        let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
+            path.within(Step::Key(pair[0]), |path| add_repeated(path, faults));
         }
     }
 }
@@ -144,11 +152,6 @@ fn add_repeated(path: &Path<'_>, faults: &mut Collector) {
             faults.add(pointer, "has a key inside, too long to name, that appears more than once");
         }
     }
-}
-
-fn add_control(path: &Path<'_>, faults: &mut Collector) {
-    let (Pointer::Itself(pointer) | Pointer::Around(pointer)) = path.pointer();
-    faults.add_once(pointer, "has a control character");
 }
 
 /// `pointer` extended by the name of a member of ours, which needs no escape.
@@ -245,9 +248,7 @@ mod tests {
     #[test]
     fn control_characters_are_named_where_they_stand_or_by_what_holds_them() {
         let body = br#"{"a":"\u0000","b":[{"x\u0085":1,"y":["\u007f"]}],"c":"d\n"}"#;
-        let mut faults = Collector::default();
-        parse(body).unwrap().find_control_characters(&mut faults);
-        let faults = faults.finish(Some(())).unwrap_err();
+        let faults = parse(body).unwrap().finish(Collector::default(), Some(())).unwrap_err();
         let pointers: Vec<_> = faults.as_slice().iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(pointers, ["/a", "/b/0", "/b/0/y/0", "/c"]);
     }

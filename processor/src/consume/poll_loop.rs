@@ -83,6 +83,13 @@ struct LaneFeed {
     trouble: Option<String>,
 }
 
+impl LaneFeed {
+    /// The first offset that is not committed; where it was claimed until something is.
+    fn committed(&self) -> i64 {
+        self.claim.tenure.committed().max(self.claim.next_offset)
+    }
+}
+
 impl PollLoop {
     /// Joins the group. Must be called inside a runtime, which serves the claims.
     ///

@@ -25,8 +25,7 @@ pub fn decode(body: &[u8]) -> Result<Order, Violations> {
         }
         _ => None,
     };
-    document.find_control_characters(&mut faults);
-    faults.finish(order)
+    document.finish(faults, order)
 }
 
 /// The member as text that follows the grammar of ids.

@@ -15,8 +15,8 @@ impl PollLoop {
     fn show_lag(&self) {
         for (lane, feed) in &self.lanes {
             let topic = lane.topic(&self.config.topics);
-            let committed = feed.claim.tenure.committed().max(feed.claim.next_offset);
-            if let Some(lag) = self.consumer.context().ends.lag(topic, lane.partition, committed) {
+            let ends = &self.consumer.context().ends;
+            if let Some(lag) = ends.lag(topic, lane.partition, feed.committed()) {
                 show_lag(topic, lane.partition, lag);
             }
         }

@@ -23,8 +23,7 @@ impl PollLoop {
         let now = Instant::now();
         let mut waiting = Vec::new();
         for (lane, feed) in &mut self.lanes {
-            // Nothing is committed yet: it stands where it was claimed.
-            let committed = feed.claim.tenure.committed().max(feed.claim.next_offset);
+            let committed = feed.committed();
             match feed.watchdog.look(committed, feed.expected, now) {
                 Standing::Fine => feed.trouble = None,
                 Standing::AsBefore => {}
