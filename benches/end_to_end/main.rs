@@ -7,7 +7,6 @@
 
 mod measure;
 mod report;
-mod step;
 
 use std::process::ExitCode;
 

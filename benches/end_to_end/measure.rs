@@ -2,16 +2,16 @@
 
 use benches::bed::Bed;
 use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, entry, goods};
+use benches::{audited, entry, goods, step};
 
-use crate::{Args, report, step};
+use crate::{Args, report};
 
 /// Orders a second, step by step.
 const RATES: [u32; 9] = [2_000, 5_000, 8_000, 10_000, 12_000, 15_000, 18_000, 22_000, 26_000];
 const QUICK_RATES: [u32; 2] = [1_000, 5_000];
 /// Warms the JVM, the plans and the caches; audited, but not counted.
-const WARM_UP: step::Plan = step::Plan { rate: 2_000, seconds: 10 };
-const QUICK_WARM_UP: step::Plan = step::Plan { rate: 1_000, seconds: 5 };
+const WARM_UP: step::Plan = step::Plan { number: 0, rate: 2_000, seconds: 10 };
+const QUICK_WARM_UP: step::Plan = step::Plan { number: 0, rate: 1_000, seconds: 5 };
 
 /// Measures, prints and writes; whether the books are clean.
 pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
@@ -37,8 +37,9 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     let warm = step::run(&bed, &env, &meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
     eprintln!("{warm}, not counted");
     let (mut steps, mut receipts) = (Vec::new(), vec![warm.receipts]);
-    for &rate in rates {
-        let step = step::run(&bed, &env, &meter, step::Plan { rate, seconds }).await?;
+    for (&rate, number) in rates.iter().zip(1..) {
+        let plan = step::Plan { number, rate, seconds };
+        let step = step::run(&bed, &env, &meter, plan).await?;
         eprintln!("{step}");
         receipts.push(step.receipts.clone());
         let beyond = !step.beyond.is_empty();

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use benches::args::BenchArgs;
 use benches::report::{Machine, Report, rounded};
+use benches::step::Step;
 use serde_json::{Value, json};
-
-use crate::step::Step;
 
 /// The report. Rate, costs and latencies are those of the last step before the
 /// knee; there is no bare pipeline to compare with.

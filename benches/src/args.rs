@@ -1,4 +1,4 @@
-//! The command line that all three benchmarks share.
+//! The command line that the benchmarks of whole programs share.
 
 use std::path::PathBuf;
 

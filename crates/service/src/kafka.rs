@@ -66,9 +66,10 @@ pub fn consumer(brokers: &str, client_id: &str, group: &str) -> ClientConfig {
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "500")
         // At low rates a fetch per record would cost more than the record: the
-        // broker collects for a moment. Under load the bytes come first.
+        // broker collects for a moment, which every order waits for twice until its
+        // settlement is known. Under load the bytes come first.
         .set("fetch.min.bytes", "65536")
-        .set("fetch.wait.max.ms", "10")
+        .set("fetch.wait.max.ms", "5")
         // A full local queue is looked at again soon; the default of a second
         // makes throughput a sawtooth.
         .set("fetch.queue.backoff.ms", "20")

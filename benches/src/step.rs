@@ -7,56 +7,63 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use benches::bed::Bed;
-use benches::cost::{Costs, Meter};
-use benches::knee::beyond;
-use benches::report::read_json;
 use serde::Serialize;
 use serde_json::Value;
 use stack::service::with_caller;
+
+use crate::bed::Bed;
+use crate::cost::{Costs, Meter};
+use crate::knee::beyond;
+use crate::report::read_json;
 
 /// A load that is this late has failed.
 const GRACE: Duration = Duration::from_secs(120);
 
 /// What a step offers.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Plan {
+pub struct Plan {
+    /// Its place in the run: each step has a file of receipts.
+    #[serde(skip)]
+    pub number: usize,
     /// Orders a second.
-    pub(crate) rate: u32,
+    pub rate: u32,
     /// For so long.
-    pub(crate) seconds: u16,
+    pub seconds: u16,
 }
 
 /// What it showed.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Step {
+pub struct Step {
     /// What was offered.
-    pub(crate) plan: Plan,
+    pub plan: Plan,
     /// Acknowledged orders a second.
-    pub(crate) accepted_per_s: f64,
+    pub accepted_per_s: f64,
     /// Intended send to acknowledgement, as loadgen reports it.
-    pub(crate) accept_ms: Value,
+    pub accept_ms: Value,
     /// Intended send to settlement.
-    pub(crate) settled_ms: Value,
+    pub settled_ms: Value,
     /// Requests without the answer they should have got.
-    pub(crate) errors: u64,
+    pub errors: u64,
     /// By process.
-    pub(crate) cpu_us_per_order: Costs,
+    pub cpu_us_per_order: Costs,
     /// Why this step is beyond the knee; empty when it is not.
-    pub(crate) beyond: Vec<String>,
+    pub beyond: Vec<String>,
     /// File of receipts.
     #[serde(skip)]
-    pub(crate) receipts: PathBuf,
+    pub receipts: PathBuf,
 }
 
 /// Runs one step.
-pub(crate) async fn run(
+///
+/// # Errors
+/// No order was accepted, or the load cannot be run or read.
+pub async fn run(
     bed: &Bed,
     env: &[(String, String)],
     meter: &Meter,
     plan: Plan,
 ) -> anyhow::Result<Step> {
-    let receipts = bed.file(&format!("receipts-{}-{}.csv", plan.rate, plan.seconds));
+    let receipts = bed.file(&format!("receipts-{}.csv", plan.number));
     let json = bed.file("load.json");
     let mut load = with_caller(&bed.program("loadgen"));
     load.args(["--rate", &plan.rate.to_string(), "--duration", &format!("{}s", plan.seconds)]);
@@ -94,7 +101,7 @@ pub(crate) async fn run(
 
 impl Step {
     /// A quantile of a latency in milliseconds.
-    pub(crate) fn quantile(latency: &Value, name: &str) -> f64 {
+    pub fn quantile(latency: &Value, name: &str) -> f64 {
         latency[name].as_f64().unwrap_or(f64::NAN)
     }
 }

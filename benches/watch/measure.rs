@@ -1,0 +1,84 @@
+//! The legs in turn, and the audit of all of them.
+
+use anyhow::Context;
+use benches::bed::Bed;
+use benches::cost::{Extent, Meter};
+use benches::step::{self, Plan, Step};
+use benches::{audited, entry, goods};
+use serde::Serialize;
+use stack::service::{free_port, metric};
+
+use crate::{Args, report};
+
+/// Warms the JVM, the plans and the caches; audited, but not counted.
+const WARM_UP: Plan = Plan { number: 0, rate: 2_000, seconds: 30 };
+const QUICK_WARM_UP: Plan = Plan { number: 0, rate: 1_000, seconds: 5 };
+
+/// One leg.
+#[derive(Debug, Serialize)]
+pub(crate) struct Leg {
+    /// The load and what it cost.
+    #[serde(flatten)]
+    pub(crate) step: Step,
+    /// How many seconds behind the head the books were proved when the load ended; none
+    /// without a watch.
+    pub(crate) lag_seconds: Option<f64>,
+}
+
+/// Measures, prints and writes; whether the books are clean.
+pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
+    let seconds = args.seconds.unwrap_or(args.bench.pick(30, 5));
+    let pairs = args.legs.unwrap_or(args.bench.pick(5, 1));
+    let bed = Bed::up(&[]).await?;
+    goods::stock(&bed).await?;
+    let admin = format!("127.0.0.1:{}", free_port(9083)?);
+    let env = bed.env(&[("AUDIT_ADMIN_LISTEN", admin)]);
+    let notified = format!("file:{}", bed.file("notifications.jsonl").display());
+    let mut services = vec![
+        bed.serve("ingest", &[], &env).await?,
+        bed.serve("processor", &["run"], &env).await?,
+        bed.serve("notifier", &["--sink", &notified], &env).await?,
+    ];
+    let mut meter = Meter::of_servers(&bed.stack);
+    for service in &services {
+        meter.add(service.name(), service.pid(), Extent::Process);
+    }
+
+    let warm = step::run(&bed, &env, &meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
+    eprintln!("{warm}, not counted");
+    let (mut legs, mut receipts) = (Vec::new(), vec![warm.receipts]);
+    for number in 1..=2 * usize::from(pairs) {
+        let plan = Plan { number, rate: args.rate, seconds };
+        let leg = match number % 2 {
+            0 => watched(&bed, &env, &meter, plan).await?,
+            _ => Leg { step: step::run(&bed, &env, &meter, plan).await?, lag_seconds: None },
+        };
+        let kind = leg.lag_seconds.map_or("without", |_| "with");
+        eprintln!("{}, {kind} the watch", leg.step);
+        receipts.push(leg.step.receipts.clone());
+        legs.push(leg);
+    }
+    let verdict = audited::verdict(&bed, &env, &receipts).await?;
+    for service in &mut services {
+        service.stop().await?;
+    }
+    let report = report::report(&args.bench, &legs, verdict);
+    println!("{}", report::to_text(&report, &legs));
+    entry::end(&report, &args.bench, bed).await
+}
+
+/// A leg that is watched from its first order on; what the watch finds ends the run.
+async fn watched(
+    bed: &Bed,
+    env: &[(String, String)],
+    meter: &Meter,
+    plan: Plan,
+) -> anyhow::Result<Leg> {
+    let mut watch = bed.serve("audit", &["--watch", "--from", "latest"], env).await?;
+    let mut meter = meter.clone();
+    meter.add("audit", watch.pid(), Extent::Process);
+    let step = step::run(bed, env, &meter, plan).await?;
+    let lag = metric(&watch.metrics().await?, "audit_lag_seconds");
+    watch.stop().await?;
+    Ok(Leg { step, lag_seconds: Some(lag.context("the watch does not show its lag")?) })
+}
