@@ -1,8 +1,8 @@
 //! The steps up to the knee, and the audit of all of them.
 
 use benches::bed::Bed;
-use benches::cost::{Extent as Reach, Meter};
-use benches::{audited, entry, goods, step};
+use benches::pipeline::Pipeline;
+use benches::{audited, entry, step};
 
 use crate::{Args, report};
 
@@ -21,40 +21,26 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
         asked => asked,
     };
     let bed = Bed::up(&[]).await?;
-    goods::stock(&bed).await?;
     let env = bed.env(&[]);
-    let notified = format!("file:{}", bed.file("notifications.jsonl").display());
-    let mut services = vec![
-        bed.serve("ingest", &[], &env).await?,
-        bed.serve("processor", &["run"], &env).await?,
-        bed.serve("notifier", &["--sink", &notified], &env).await?,
-    ];
-    let mut meter = Meter::of_servers(&bed.stack);
-    for service in &services {
-        meter.add(service.name(), service.pid(), Reach::Process);
-    }
-
-    let warm = step::run(&bed, &env, &meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
+    let mut pipeline = Pipeline::start(&bed, &env).await?;
+    let warm =
+        step::run(&bed, &env, &pipeline.meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
     eprintln!("{warm}, not counted");
     let (mut steps, mut receipts) = (Vec::new(), vec![warm.receipts]);
     for (&rate, number) in rates.iter().zip(1..) {
         let plan = step::Plan { number, rate, seconds };
-        let step = step::run(&bed, &env, &meter, plan).await?;
+        let step = step::run(&bed, &env, &pipeline.meter, plan).await?;
         eprintln!("{step}");
         receipts.push(step.receipts.clone());
         let beyond = !step.beyond.is_empty();
         steps.push(step);
-        for service in &mut services {
-            service.check()?;
-        }
+        pipeline.check()?;
         if beyond && !args.all_steps && !args.bench.quick {
             break;
         }
     }
     let verdict = audited::verdict(&bed, &env, &receipts).await?;
-    for service in &mut services {
-        service.stop().await?;
-    }
+    pipeline.stop().await?;
     let report = report::report(&args.bench, &steps, verdict);
     println!("{}", report::to_text(&report, &steps));
     entry::end(&report, &args.bench, bed).await

@@ -14,6 +14,7 @@ pub mod entry;
 pub mod goods;
 pub mod knee;
 pub mod median;
+pub mod pipeline;
 pub mod report;
 pub mod scrape;
 pub mod step;

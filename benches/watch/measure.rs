@@ -3,8 +3,9 @@
 use anyhow::Context;
 use benches::bed::Bed;
 use benches::cost::{Extent, Meter};
+use benches::pipeline::Pipeline;
 use benches::step::{self, Plan, Step};
-use benches::{audited, entry, goods};
+use benches::{audited, entry};
 use serde::Serialize;
 use stack::service::{free_port, metric};
 
@@ -30,38 +31,29 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     let seconds = args.seconds.unwrap_or(args.bench.pick(30, 5));
     let pairs = args.legs.unwrap_or(args.bench.pick(5, 1));
     let bed = Bed::up(&[]).await?;
-    goods::stock(&bed).await?;
     let admin = format!("127.0.0.1:{}", free_port(9083)?);
     let env = bed.env(&[("AUDIT_ADMIN_LISTEN", admin)]);
-    let notified = format!("file:{}", bed.file("notifications.jsonl").display());
-    let mut services = vec![
-        bed.serve("ingest", &[], &env).await?,
-        bed.serve("processor", &["run"], &env).await?,
-        bed.serve("notifier", &["--sink", &notified], &env).await?,
-    ];
-    let mut meter = Meter::of_servers(&bed.stack);
-    for service in &services {
-        meter.add(service.name(), service.pid(), Extent::Process);
-    }
-
-    let warm = step::run(&bed, &env, &meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
+    let mut pipeline = Pipeline::start(&bed, &env).await?;
+    let warm =
+        step::run(&bed, &env, &pipeline.meter, args.bench.pick(WARM_UP, QUICK_WARM_UP)).await?;
     eprintln!("{warm}, not counted");
     let (mut legs, mut receipts) = (Vec::new(), vec![warm.receipts]);
     for number in 1..=2 * usize::from(pairs) {
         let plan = Plan { number, rate: args.rate, seconds };
         let leg = match number % 2 {
-            0 => watched(&bed, &env, &meter, plan).await?,
-            _ => Leg { step: step::run(&bed, &env, &meter, plan).await?, lag_seconds: None },
+            0 => watched(&bed, &env, &pipeline.meter, plan).await?,
+            _ => {
+                Leg { step: step::run(&bed, &env, &pipeline.meter, plan).await?, lag_seconds: None }
+            }
         };
         let kind = leg.lag_seconds.map_or("without", |_| "with");
         eprintln!("{}, {kind} the watch", leg.step);
+        pipeline.check()?;
         receipts.push(leg.step.receipts.clone());
         legs.push(leg);
     }
     let verdict = audited::verdict(&bed, &env, &receipts).await?;
-    for service in &mut services {
-        service.stop().await?;
-    }
+    pipeline.stop().await?;
     let report = report::report(&args.bench, &legs, verdict);
     println!("{}", report::to_text(&report, &legs));
     entry::end(&report, &args.bench, bed).await
