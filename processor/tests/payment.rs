@@ -1,14 +1,16 @@
-//! A cashier before a provider that does not take every question.
+//! A cashier before a provider over HTTP: what is asked, and what its answers mean.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
 use std::time::Duration;
 
-use contract::{Amount, Currency, OrderId};
-use processor::decide::{Charge, Outcome, Questions};
+use contract::{Amount, Currency, DeclineReason, OrderId};
+use processor::decide::{Charge, Outcome, Questions, Refund};
+use processor::lane::{LaneId, Source};
 use processor::payment::{Breaker, BreakerConfig, Cashier, CashierConfig, HttpProvider, Provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -30,33 +32,96 @@ async fn ask(cashier: &mut Cashier, charges: Vec<Charge>) -> Option<Outcome> {
     tokio::time::timeout(Duration::from_secs(30), cashier.answer()).await.unwrap()
 }
 
-/// Captures every order but this one, which it does not understand.
-async fn provider(listener: TcpListener, refused: OrderId) {
+/// Answers each question with the status and the body that `answer` has for it, and hands
+/// the question on.
+async fn provider(
+    listener: TcpListener,
+    answer: impl Fn(&str) -> (&'static str, &'static str),
+    asked: mpsc::Sender<String>,
+) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"}") {
-            stream.read_buf(&mut request).await.unwrap();
+        let mut question = Vec::new();
+        while !question.ends_with(b"}") {
+            stream.read_buf(&mut question).await.unwrap();
         }
-        let (status, body) = if String::from_utf8(request).unwrap().contains(&refused.to_string()) {
-            ("422 Unprocessable Content", "")
-        } else {
-            ("200 OK", r#"{"status":"captured"}"#)
-        };
+        let question = String::from_utf8(question).unwrap();
+        let (status, body) = answer(&question);
         let length = body.len();
-        let answer = format!(
+        let words = format!(
             "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.write_all(words.as_bytes()).await.unwrap();
+        // A test that looks at answers alone does not listen.
+        let _unheard = asked.try_send(question);
     }
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// The words of a question that count: what for, with which key, about what.
+fn words(question: &str) -> (&str, &str, serde_json::Value) {
+    let (head, body) = question.split_once("\r\n\r\n").unwrap();
+    let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
+    (head.lines().next().unwrap(), key, serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test]
+async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
+    let (listener, url) = listen().await;
+    let (plain, expired, vague) = (charge(1250), charge(300), charge(1));
+    let (expired_id, vague_id) = (expired.order_id.to_string(), vague.order_id.to_string());
+    let answer = move |question: &str| match question {
+        _ if question.starts_with("POST /refunds") => ("200 OK", ""),
+        _ if question.contains(&expired_id) => {
+            ("200 OK", r#"{"status":"declined","reason":"card_expired"}"#)
+        }
+        _ if question.contains(&vague_id) => ("200 OK", r#"{"status":"declined"}"#),
+        _ => ("200 OK", r#"{"status":"captured","of":"later versions"}"#),
+    };
+    let (asked, mut questions) = mpsc::channel(16);
+    let serving = tokio::spawn(provider(listener, answer, asked));
+    let mut cashier = cashier(&url);
+
+    for (charge, outcome) in [
+        (&plain, Outcome::Captured(plain.order_id)),
+        (&expired, Outcome::Declined(expired.order_id, DeclineReason::CardExpired)),
+        (&vague, Outcome::Declined(vague.order_id, DeclineReason::Declined)),
+    ] {
+        assert_eq!(ask(&mut cashier, vec![charge.clone()]).await, Some(outcome));
+        let question = questions.recv().await.unwrap();
+        let (line, key, body) = words(&question);
+        assert_eq!((line, key), ("POST /charges HTTP/1.1", &*charge.order_id.to_string()));
+        assert_eq!(body["orderId"], key);
+        assert_eq!(body["currency"], "EUR");
+        assert_eq!(body["amount"].as_f64(), Some(charge.amount.minor as f64 / 100.0));
+    }
+
+    let lane = LaneId { source: Source::Orders, partition: 3 };
+    let refund = Refund { order_id: plain.order_id, amount: plain.amount, lane };
+    cashier.ask(Questions { charges: Vec::new(), refunds: vec![refund.clone()] });
+    assert_eq!(cashier.answer().await, Some(Outcome::Refunded(refund)));
+    let question = questions.recv().await.unwrap();
+    let (line, key, body) = words(&question);
+    assert_eq!((line, key), ("POST /refunds HTTP/1.1", &*plain.order_id.to_string()));
+    assert_eq!(body["amount"], 12.5);
+    serving.abort();
 }
 
 #[tokio::test]
 async fn an_order_that_the_provider_refuses_holds_up_no_other() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     let (odd, plain) = (charge(1), charge(2));
-    let serving = tokio::spawn(provider(listener, odd.order_id));
+    let odd_id = odd.order_id.to_string();
+    let answer = move |question: &str| match question.contains(&odd_id) {
+        true => ("422 Unprocessable Content", ""),
+        false => ("200 OK", r#"{"status":"captured"}"#),
+    };
+    let serving = tokio::spawn(provider(listener, answer, mpsc::channel(16).0));
     let mut cashier = cashier(&url);
     let answer = ask(&mut cashier, vec![odd, plain.clone()]).await;
     assert_eq!(answer, Some(Outcome::Captured(plain.order_id)));
