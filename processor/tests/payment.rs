@@ -27,8 +27,12 @@ fn charge(minor: i64) -> Charge {
     Charge { order_id: OrderId::mint(), amount: Amount { minor, currency: Currency::DEFAULT } }
 }
 
-async fn ask(cashier: &mut Cashier, charges: Vec<Charge>) -> Option<Outcome> {
-    cashier.ask(Questions { charges, refunds: Vec::new() });
+fn of_charges(charges: Vec<Charge>) -> Questions {
+    Questions { charges, refunds: Vec::new() }
+}
+
+async fn ask(cashier: &mut Cashier, questions: Questions) -> Option<Outcome> {
+    cashier.ask(questions);
     tokio::time::timeout(Duration::from_secs(30), cashier.answer()).await.unwrap()
 }
 
@@ -92,7 +96,7 @@ async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
         (&expired, Outcome::Declined(expired.order_id, DeclineReason::CardExpired)),
         (&vague, Outcome::Declined(vague.order_id, DeclineReason::Declined)),
     ] {
-        assert_eq!(ask(&mut cashier, vec![charge.clone()]).await, Some(outcome));
+        assert_eq!(ask(&mut cashier, of_charges(vec![charge.clone()])).await, Some(outcome));
         let question = questions.recv().await.unwrap();
         let (line, key, body) = words(&question);
         assert_eq!((line, key), ("POST /charges HTTP/1.1", &*charge.order_id.to_string()));
@@ -103,8 +107,8 @@ async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
 
     let lane = LaneId { source: Source::Orders, partition: 3 };
     let refund = Refund { order_id: plain.order_id, amount: plain.amount, lane };
-    cashier.ask(Questions { charges: Vec::new(), refunds: vec![refund.clone()] });
-    assert_eq!(cashier.answer().await, Some(Outcome::Refunded(refund)));
+    let asked = Questions { charges: Vec::new(), refunds: vec![refund.clone()] };
+    assert_eq!(ask(&mut cashier, asked).await, Some(Outcome::Refunded(refund)));
     let question = questions.recv().await.unwrap();
     let (line, key, body) = words(&question);
     assert_eq!((line, key), ("POST /refunds HTTP/1.1", &*plain.order_id.to_string()));
@@ -123,7 +127,7 @@ async fn an_order_that_the_provider_refuses_holds_up_no_other() {
     };
     let serving = tokio::spawn(provider(listener, answer, mpsc::channel(16).0));
     let mut cashier = cashier(&url);
-    let answer = ask(&mut cashier, vec![odd, plain.clone()]).await;
+    let answer = ask(&mut cashier, of_charges(vec![odd, plain.clone()])).await;
     assert_eq!(answer, Some(Outcome::Captured(plain.order_id)));
     assert_eq!(cashier.unanswered(), 1);
     serving.abort();
@@ -134,6 +138,6 @@ async fn an_order_that_costs_nothing_is_not_asked_about() {
     // Nothing listens there.
     let mut cashier = cashier("http://127.0.0.1:1");
     let free = charge(0);
-    let answer = ask(&mut cashier, vec![free.clone()]).await;
+    let answer = ask(&mut cashier, of_charges(vec![free.clone()])).await;
     assert_eq!(answer, Some(Outcome::Captured(free.order_id)));
 }
