@@ -54,8 +54,9 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     }
     let verdict = audited::verdict(&bed, &env, &receipts).await?;
     pipeline.stop().await?;
-    let report = report::report(&args.bench, &legs, verdict);
-    println!("{}", report::to_text(&report, &legs));
+    let kinds = report::kinds(&legs);
+    let report = report::report(&args.bench, &legs, &kinds, verdict);
+    println!("{}", report::to_text(&report, &legs, &kinds));
     entry::end(&report, &args.bench, bed).await
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::measure::Leg;
 
 /// Medians of one kind of leg.
-struct Kind {
+pub(crate) struct Kind {
     accepted_per_s: Option<f64>,
     cpu_us_per_order: Option<f64>,
     accept_p99_ms: Option<f64>,
@@ -33,19 +33,24 @@ impl Kind {
     }
 }
 
-/// The legs with the watch, and those without.
-fn apart(legs: &[Leg]) -> (Vec<&Leg>, Vec<&Leg>) {
-    legs.iter().partition(|leg| leg.lag_seconds.is_some())
+/// Medians of the legs with the watch, and of those without.
+pub(crate) fn kinds(legs: &[Leg]) -> (Kind, Kind) {
+    let (with, without): (Vec<_>, Vec<_>) = legs.iter().partition(|leg| leg.lag_seconds.is_some());
+    (Kind::of(&with), Kind::of(&without))
 }
 
 /// The report. Rate, costs and latencies are those with the watch; the bare pipeline is
 /// the one without.
-pub(crate) fn report(args: &BenchArgs, legs: &[Leg], audit: String) -> Report {
-    let (with, without) = apart(legs);
-    let (watched, bare) = (Kind::of(&with), Kind::of(&without));
+pub(crate) fn report(
+    args: &BenchArgs,
+    legs: &[Leg],
+    (watched, bare): &(Kind, Kind),
+    audit: String,
+) -> Report {
     let ratio =
         watched.accepted_per_s.zip(bare.accepted_per_s).map(|(with, without)| with / without);
-    let costs = medians(with.iter().map(|leg| &leg.step.cpu_us_per_order));
+    let with = legs.iter().filter(|leg| leg.lag_seconds.is_some());
+    let costs = medians(with.map(|leg| &leg.step.cpu_us_per_order));
     Report {
         bench: "watch",
         extent: args.extent(),
@@ -64,9 +69,7 @@ pub(crate) fn report(args: &BenchArgs, legs: &[Leg], audit: String) -> Report {
 }
 
 /// The table for a person.
-pub(crate) fn to_text(report: &Report, legs: &[Leg]) -> String {
-    let (with, without) = apart(legs);
-    let (watched, bare) = (Kind::of(&with), Kind::of(&without));
+pub(crate) fn to_text(report: &Report, legs: &[Leg], (watched, bare): &(Kind, Kind)) -> String {
     let mut text = format!("\n{:<28} {:>9} {:>9} {:>7}\n", "median of", "without", "with", "ratio");
     let mut line = |what, (bare, with): (Option<f64>, Option<f64>)| {
         let (bare, with) = (bare.unwrap_or(f64::NAN), with.unwrap_or(f64::NAN));
@@ -79,7 +82,7 @@ pub(crate) fn to_text(report: &Report, legs: &[Leg]) -> String {
     line("settled p50 ms", (bare.settled_p50_ms, watched.settled_p50_ms));
     line("settled p95 ms", (bare.settled_p95_ms, watched.settled_p95_ms));
     let own = report.cpu_us_per_order.get("audit").copied().unwrap_or(f64::NAN);
-    let lag = median(with.iter().filter_map(|leg| leg.lag_seconds)).unwrap_or(f64::NAN);
+    let lag = median(legs.iter().filter_map(|leg| leg.lag_seconds)).unwrap_or(f64::NAN);
     let _infallible = writeln!(
         text,
         "the watch itself: {own:.1} µs/order; proved to {lag:.1} s behind the head when the load ended"
