@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{DefaultProducerContext, ThreadedProducer};
 
@@ -61,7 +62,7 @@ impl Kafka {
     ) -> Result<HashMap<(String, i32), i64>> {
         let mut ends = HashMap::new();
         for topic in &self.inputs {
-            for partition in partitions(consumer, topic, within)? {
+            for partition in partitions(consumer.client(), topic, within)? {
                 let (_, end) = consumer.fetch_watermarks(topic, partition, within)?;
                 ends.insert((topic.clone(), partition), end);
             }
@@ -70,8 +71,12 @@ impl Kafka {
     }
 }
 
-fn partitions(consumer: &BaseConsumer, topic: &str, within: Duration) -> Result<Vec<i32>> {
-    let metadata = consumer.fetch_metadata(Some(topic), within)?;
+fn partitions<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    within: Duration,
+) -> Result<Vec<i32>> {
+    let metadata = client.fetch_metadata(Some(topic), within)?;
     let topic = metadata.topics().first().context("the broker does not know the topic")?;
     Ok(topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect())
 }
