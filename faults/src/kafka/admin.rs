@@ -10,12 +10,12 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
 
-use super::{DEADLINE, Kafka, partitions};
+use super::{DEADLINE, Kafka};
 
 impl Kafka {
     /// Makes so many more partitions of `orders`.
     pub(crate) async fn grow(&self, by: usize) -> Result<()> {
-        let count = partitions(self.consumer.client(), &self.orders, DEADLINE)?.len() + by;
+        let count = self.partitions()?.len() + by;
         let grown = [NewPartitions::new(&self.orders, count)];
         let told = self.admin()?.create_partitions(&grown, &options()).await?;
         told.into_iter().try_for_each(|told| told.map(drop)).map_err(refused)
@@ -26,7 +26,7 @@ impl Kafka {
         let begin = Instant::now();
         loop {
             let mut list = TopicPartitionList::new();
-            for partition in partitions(self.consumer.client(), &self.orders, DEADLINE)? {
+            for partition in self.partitions()? {
                 let (_, end) = self.consumer.fetch_watermarks(&self.orders, partition, DEADLINE)?;
                 list.add_partition_offset(&self.orders, partition, Offset::Offset(end))?;
             }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{DefaultProducerContext, ThreadedProducer};
+use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 /// What the names of products of a flash sale begin with.
@@ -53,6 +53,12 @@ impl Kafka {
             let fresh: BaseConsumer = self.client.create().context("cannot make a consumer")?;
             self.ends_by(&fresh, within)
         })
+    }
+
+    /// The partitions of `orders`. The producer asks, for it takes no record for one that
+    /// was added since it last heard of them.
+    fn partitions(&self) -> Result<Vec<i32>> {
+        partitions(self.producer.client(), &self.orders, DEADLINE)
     }
 
     fn ends_by(

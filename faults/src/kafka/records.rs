@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{DEADLINE, Kafka, partitions};
+use super::{DEADLINE, Kafka};
 
 const NEW_ORDER: &str = "order.created.v1";
 /// A whole log of an hour of faults can be read in this time.
@@ -20,7 +20,7 @@ impl Kafka {
     pub(crate) fn poison(&self) -> Result<()> {
         let bodies: [Option<&[u8]>; 4] =
             [None, Some(b"\xff\xfe"), Some(b"{\"customerId\":"), Some(b"[]")];
-        for partition in self.writable()? {
+        for partition in self.partitions()? {
             for body in bodies {
                 let mut record = BaseRecord::<[u8], [u8]>::to(&self.orders).partition(partition);
                 record.payload = body;
@@ -33,7 +33,7 @@ impl Kafka {
     /// Puts an order on each partition that is valid for all of our code, and of
     /// a time that PostgreSQL does not know.
     pub(crate) fn refusable(&self) -> Result<()> {
-        for partition in self.writable()? {
+        for partition in self.partitions()? {
             let id = OrderId::mint().to_string();
             let headers = [
                 (header::SPEC_VERSION, header::SPEC_VERSION_VALUE),
@@ -55,7 +55,7 @@ impl Kafka {
 
     /// Puts copies of the newest `count` orders of each partition on the next one.
     pub(crate) fn redeliver(&self, count: i64) -> Result<()> {
-        let partitions = self.writable()?;
+        let partitions = self.partitions()?;
         let all = i32::try_from(partitions.len())?;
         for partition in partitions {
             let (low, end) = self.consumer.fetch_watermarks(&self.orders, partition, DEADLINE)?;
@@ -63,12 +63,6 @@ impl Kafka {
             self.copy(partition, (begin, end), (partition + 1) % all)?;
         }
         Ok(self.producer.flush(DEADLINE)?)
-    }
-
-    /// The partitions of `orders`. The producer asks, for it takes no record for one that
-    /// was added since it last heard of them.
-    fn writable(&self) -> Result<Vec<i32>> {
-        partitions(self.producer.client(), &self.orders, DEADLINE)
     }
 
     fn copy(&self, from: i32, (begin, end): (i64, i64), to: i32) -> Result<()> {
