@@ -46,7 +46,7 @@ pub struct RunArgs {
     /// Bytes of records waiting for one worker at most
     #[arg(long, env = "PROCESSOR_QUEUE_BYTES", default_value_t = 16 * 1024 * 1024)]
     pub queue_bytes: usize,
-    /// Orders of one worker waiting for their payment at most
+    /// Charges and refunds of one worker waiting for an answer at most
     #[arg(long, env = "PROCESSOR_UNSETTLED_MAX", default_value_t = 20_000)]
     pub unsettled_max: usize,
     /// Dead letters of one worker within ten seconds that stop the process when they outnumber

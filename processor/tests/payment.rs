@@ -8,9 +8,7 @@ use contract::{Amount, Currency, DeclineReason, OrderId};
 use processor::decide::{Charge, Outcome, Questions, Refund};
 use processor::lane::{LaneId, Source};
 use processor::payment::{Breaker, BreakerConfig, Cashier, CashierConfig, HttpProvider, Provider};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use testkit::PaymentProvider;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -36,37 +34,6 @@ async fn ask(cashier: &mut Cashier, questions: Questions) -> Option<Outcome> {
     tokio::time::timeout(Duration::from_secs(30), cashier.answer()).await.unwrap()
 }
 
-/// Answers each question with the status and the body that `answer` has for it, and hands
-/// the question on.
-async fn provider(
-    listener: TcpListener,
-    answer: impl Fn(&str) -> (&'static str, &'static str),
-    asked: mpsc::Sender<String>,
-) {
-    loop {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut question = Vec::new();
-        while !question.ends_with(b"}") {
-            stream.read_buf(&mut question).await.unwrap();
-        }
-        let question = String::from_utf8(question).unwrap();
-        let (status, body) = answer(&question);
-        let length = body.len();
-        let words = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        );
-        stream.write_all(words.as_bytes()).await.unwrap();
-        // A test that looks at answers alone does not listen.
-        let _unheard = asked.try_send(question);
-    }
-}
-
-async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (listener, url)
-}
-
 /// The words of a question that count: what for, with which key, about what.
 fn words(question: &str) -> (&str, &str, serde_json::Value) {
     let (head, body) = question.split_once("\r\n\r\n").unwrap();
@@ -76,7 +43,6 @@ fn words(question: &str) -> (&str, &str, serde_json::Value) {
 
 #[tokio::test]
 async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
-    let (listener, url) = listen().await;
     let (plain, expired, vague) = (charge(1250), charge(300), charge(1));
     let (expired_id, vague_id) = (expired.order_id.to_string(), vague.order_id.to_string());
     let answer = move |question: &str| match question {
@@ -87,9 +53,8 @@ async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
         _ if question.contains(&vague_id) => ("200 OK", r#"{"status":"declined"}"#),
         _ => ("200 OK", r#"{"status":"captured","of":"later versions"}"#),
     };
-    let (asked, mut questions) = mpsc::channel(16);
-    let serving = tokio::spawn(provider(listener, answer, asked));
-    let mut cashier = cashier(&url);
+    let mut provider = PaymentProvider::start(answer).await;
+    let mut cashier = cashier(provider.url());
 
     for (charge, outcome) in [
         (&plain, Outcome::Captured(plain.order_id)),
@@ -97,7 +62,7 @@ async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
         (&vague, Outcome::Declined(vague.order_id, DeclineReason::Declined)),
     ] {
         assert_eq!(ask(&mut cashier, of_charges(vec![charge.clone()])).await, Some(outcome));
-        let question = questions.recv().await.unwrap();
+        let question = provider.question().await;
         let (line, key, body) = words(&question);
         assert_eq!((line, key), ("POST /charges HTTP/1.1", &*charge.order_id.to_string()));
         assert_eq!(body["orderId"], key);
@@ -109,28 +74,25 @@ async fn the_provider_is_asked_as_the_help_says_and_its_word_is_taken() {
     let refund = Refund { order_id: plain.order_id, amount: plain.amount, lane };
     let asked = Questions { charges: Vec::new(), refunds: vec![refund.clone()] };
     assert_eq!(ask(&mut cashier, asked).await, Some(Outcome::Refunded(refund)));
-    let question = questions.recv().await.unwrap();
+    let question = provider.question().await;
     let (line, key, body) = words(&question);
     assert_eq!((line, key), ("POST /refunds HTTP/1.1", &*plain.order_id.to_string()));
     assert_eq!(body["amount"], 12.5);
-    serving.abort();
 }
 
 #[tokio::test]
 async fn an_order_that_the_provider_refuses_holds_up_no_other() {
-    let (listener, url) = listen().await;
     let (odd, plain) = (charge(1), charge(2));
     let odd_id = odd.order_id.to_string();
     let answer = move |question: &str| match question.contains(&odd_id) {
         true => ("422 Unprocessable Content", ""),
         false => ("200 OK", r#"{"status":"captured"}"#),
     };
-    let serving = tokio::spawn(provider(listener, answer, mpsc::channel(16).0));
-    let mut cashier = cashier(&url);
+    let provider = PaymentProvider::start(answer).await;
+    let mut cashier = cashier(provider.url());
     let answer = ask(&mut cashier, of_charges(vec![odd, plain.clone()])).await;
     assert_eq!(answer, Some(Outcome::Captured(plain.order_id)));
     assert_eq!(cashier.unanswered(), 1);
-    serving.abort();
 }
 
 #[tokio::test]

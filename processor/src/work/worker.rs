@@ -40,7 +40,8 @@ pub struct WorkerConfig {
     /// Time from the start of one transaction to the next, unless a full batch
     /// waits; up to three times as long when transactions are slow.
     pub commit_interval: Duration,
-    /// Orders waiting for their payment; more records are not taken meanwhile.
+    /// Charges and refunds that the provider has not answered; more records are not
+    /// taken meanwhile.
     pub unsettled_max: usize,
     /// Commits whose events the broker has not acknowledged; more records are
     /// not taken meanwhile.
@@ -188,7 +189,7 @@ impl Worker {
     /// Back-pressure: a slow payment provider or broker stops the intake, the
     /// queue fills, and the poll loop pauses the partitions.
     fn may_take_records(&self) -> bool {
-        self.desk.unsettled.len() < self.config.unsettled_max
+        self.cashier.unanswered() < self.config.unsettled_max
             && self.desk.under_way() < self.config.unacknowledged_max
     }
 

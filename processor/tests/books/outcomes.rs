@@ -1,6 +1,11 @@
 //! What each kind of record leads to.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use contract::OrderId;
+use testkit::PaymentProvider;
 
 use super::world::{Running, World, body};
 
@@ -84,6 +89,35 @@ async fn a_cancelled_order_gives_stock_and_money_back_before_and_after_payment()
         world.told(late).await,
         ["inventory.reserved.v1", "payment.completed.v1", "order.cancelled.v1"]
     );
+    processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_that_nobody_gives_stop_the_intake_until_somebody_does() {
+    let mut world = World::new("refunds").await;
+    let gives = Arc::new(AtomicBool::new(false));
+    let given = gives.clone();
+    let provider = PaymentProvider::start(move |question| match question {
+        _ if question.starts_with("POST /charges") => ("200 OK", r#"{"status":"captured"}"#),
+        _ if given.load(Ordering::SeqCst) => ("200 OK", ""),
+        _ => ("422 Unprocessable Content", ""),
+    })
+    .await;
+    let mut flags = vec!["--workers", "1", "--batch-max", "1", "--unsettled-max", "1"];
+    flags.extend(["--payment-provider", "http", "--payment-url", provider.url()]);
+    let processor = Running::start(&world.bed, &flags).await;
+    world.stock("p-1", 10).await;
+    let [first, next] = [OrderId::mint(), OrderId::mint()];
+    world.order(first, &body("p-1", 1, "5")).await;
+    world.until_status(first, "PAID").await;
+    world.ask(first, "order.cancel_requested.v1", "{}").await;
+    world.until_status(first, "CANCELLED").await;
+    world.order(next, &body("p-1", 1, "5")).await;
+    // Some hundred times what it takes when nothing stops it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.text("select count(*)::text from orders").await, "1");
+    gives.store(true, Ordering::SeqCst);
+    world.until_status(next, "PAID").await;
     processor.stop().await;
 }
 
