@@ -170,6 +170,39 @@ fn what_is_kept_does_not_grow_with_the_run() {
     assert_eq!(lane.watermark, WINDOWS * WINDOW);
 }
 
+/// A client that repeats one order for ever, and hardly anything else.
+#[test]
+fn what_is_kept_does_not_grow_with_repetitions() {
+    let mut books = books();
+    step(&mut books, 0..1, 0);
+    let mut most = 0;
+    for window in 0..WINDOWS {
+        let copies = window * WINDOW + 1..(window + 1) * WINDOW + 1;
+        copies.for_each(|offset| take_at(&mut books, place(Topic::Orders, offset), 0));
+        end(&mut books, 0..0, 0, true);
+        most = most.max(books.retained());
+    }
+    assert_eq!(books.findings.total(), 0, "{:?}", books.findings);
+    assert!(most <= 52_000, "{most}");
+}
+
+/// After the retention only the order's row knows that a record repeats it.
+#[test]
+fn a_copy_of_an_order_whose_trace_is_gone_is_no_second_order() {
+    let mut books = Books::new(std::iter::once(((Topic::Orders, 0), 0)), 1, 60);
+    for window in 0..WINDOWS {
+        step(&mut books, window * WINDOW..(window + 1) * WINDOW, 0);
+    }
+    let copy = place(Topic::Orders, WINDOWS * WINDOW);
+    take_at(&mut books, copy, 0);
+    let _asked = books.asks(|_, _| true);
+    books.begin();
+    books.row_by_id(&Found { processed: None, ..found(0, "PAID") });
+    end(&mut books, 0..0, 0, true);
+    assert_eq!(books.findings.total(), 0, "{:?}", books.findings);
+    assert_eq!(books.proved_orders, u64::try_from(WINDOWS * WINDOW + 1).unwrap());
+}
+
 /// While it catches up, the copy of an order may be read before the record that made it,
 /// which lies in another partition: the order is counted once.
 #[test]

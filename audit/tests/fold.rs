@@ -7,7 +7,7 @@ use audit::fold::ledger::Ledger;
 use audit::fold::orders::{self, Row};
 use audit::fold::stock::{self, Shelves};
 use audit::fold::totals::Totals;
-use audit::fold::{processed, refused, requests};
+use audit::fold::{dead_letters, processed, refused, requests};
 use audit::invariants::Invariant;
 use audit::place::{Place, Topic, body_hash};
 use audit::rules::{Headers, Record};
@@ -300,4 +300,24 @@ fn a_correction_whose_refusal_is_forgotten_may_or_may_not_have_counted() {
     };
     assert!(balanced(0, 6) && !balanced(0, 10));
     assert!(balanced(11, 6) && balanced(11, 10) && !balanced(11, 11) && !balanced(11, 5));
+}
+
+#[test]
+fn the_tables_refuse_a_copy_of_an_order_whose_trace_is_gone() {
+    for (since, broken) in [(11, vec![]), (0, vec!["dead-letter-unexpected"])] {
+        let mut books = Books::remembered_since(since);
+        books.created(at(0, 0), ANN);
+        books.created(at(0, 1), ANN);
+        books.row(at(0, 0), "ann", "PAID", None);
+        let row = dead_letters::Row {
+            place: at(0, 1),
+            key: None,
+            value: None,
+            headers: "[]",
+            code: "refused_by_database",
+            published: true,
+        };
+        dead_letters::judge(&mut books.ledger, &row, &mut books.findings);
+        assert_eq!(books.broken(), broken);
+    }
 }

@@ -38,6 +38,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return service::shutdown::report(Err(error.into())),
     };
+    // Two sockets of a proxy for each connection.
+    if let Err(error) = service::open_files::raise() {
+        return service::shutdown::report(Err(error));
+    }
     let outcome = runtime.block_on(run::run(args));
     // Whoever interrupts must not wait for the thread that waits for servers; those end
     // with this process.

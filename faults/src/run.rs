@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use stack::turn::Turn;
 
 use crate::args::{Args, Command, RunArgs};
@@ -62,6 +62,7 @@ pub(crate) type Round = (String, Vec<(Duration, Scenario)>);
 
 async fn rounds(args: &RunArgs) -> Result<Report> {
     let random = args.names.iter().any(|name| name == "random");
+    ensure!(!random || args.names.len() == 1, "random stands alone: it draws its scenarios");
     let seed = random.then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
     let mut scenarios = Vec::new();
     let mut player = Player::new(args.rate, None)?;
@@ -72,7 +73,10 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
             }
         }
         Some(seed) => {
-            eprintln!("seed {seed}; again with: cargo faults run random --seed {seed}");
+            let (rate, duration) = (args.rate, humantime::format_duration(args.duration));
+            eprintln!(
+                "seed {seed}; again with: cargo faults run random --seed {seed} --rate {rate} --duration {duration}"
+            );
             let (mut chance, begin) = (fastrand::Rng::with_seed(seed), Instant::now());
             while begin.elapsed() < args.duration {
                 scenarios.push(player.play(&random_round(&mut chance)).await);

@@ -101,9 +101,12 @@ impl Squad {
         }
     }
 
-    /// `kill -9`; nothing when it does not run.
-    pub(crate) fn kill(&mut self, program: Program) -> Result<()> {
-        self.take(program).map_or(Ok(()), |service| service.signal(Signal::KILL))
+    /// `kill -9`, and its end: the next one takes its ports. Nothing when it does not run.
+    pub(crate) async fn kill(&mut self, program: Program) -> Result<()> {
+        match self.take(program) {
+            Some(service) => service.kill().await,
+            None => Ok(()),
+        }
     }
 
     /// Takes a program that is to be ended. The end of one that has ended by itself
@@ -207,6 +210,15 @@ impl Squad {
     }
 }
 
+impl Drop for Squad {
+    /// What is frozen would not hear that it is to end.
+    fn drop(&mut self) {
+        for service in self.running.values() {
+            let _gone = service.signal(Signal::CONT);
+        }
+    }
+}
+
 /// How much a metric, summed over its labels, has risen from one page to the next.
 fn rise(name: &str, before: &str, now: &str) -> f64 {
     // One that was never counted is not on the page.
@@ -263,7 +275,7 @@ mod tests {
         while !is_zombie(pid) {
             sleep(LOOK_INTERVAL).await;
         }
-        squad.kill(dead).unwrap();
+        squad.kill(dead).await.unwrap();
         assert_eq!(squad.deserters(), ["processor ended (exit status: 1):\n"]);
         assert!(squad.deserters().is_empty() && squad.running.is_empty());
         std::fs::remove_dir_all(&folder).unwrap();

@@ -17,6 +17,8 @@ use crate::squad::{Programs, Squad};
 
 /// The usual stack; one on a small disk has another.
 pub(crate) const STACK: &str = "faults";
+/// The folder of the rounds' files in that of a stack.
+const ROUNDS: &str = "faults";
 /// The folder of what the programs say, beside those of the rounds.
 pub(crate) const LOGS: &str = "logs";
 /// Programs that the harness runs.
@@ -60,7 +62,7 @@ impl World {
         let kafka = Kafka::new(stack.brokers(), &value("ORDERS_TOPIC")?, &value("STOCK_TOPIC")?)?;
         let ingest = value("INGEST_URL")?;
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
-        let logs = stack.dir().join("faults").join(LOGS);
+        let logs = stack.dir().join(ROUNDS).join(LOGS);
         let folder = programs.folder.clone();
         let squad = Squad::new(programs, logs, env);
         let (held, receipts, unusual) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -168,7 +170,7 @@ impl World {
 
     /// Where a scenario's files go.
     pub(crate) fn files(&self, number: usize, name: &str) -> PathBuf {
-        self.stack.dir().join(format!("faults/{number:02}-{name}"))
+        self.stack.dir().join(ROUNDS).join(format!("{number:02}-{name}"))
     }
 
     /// Drains and stops everything, whatever a round that broke off has left behind.
@@ -187,16 +189,31 @@ fn options(needs: Needs) -> Result<(stack::Options, Option<SmallDisk>)> {
     let Needs::SmallDisk(server) = needs else {
         let mut options = stack::Options::named(STACK);
         options.data = stack::Data::Fresh;
+        // The processes to signal and the disk to fill are not in a container.
+        options.source = stack::Source::Native;
         return Ok((options, None));
     };
+    let mut options = stack::Options::named("faults-disk");
+    options.source = stack::Source::Native;
     // Emptied here: a folder that something is mounted on cannot be removed.
-    let options = stack::Options::named("faults-disk");
     stack::Server::ALL
         .iter()
         .for_each(|server| SmallDisk::let_go(&options.dir.join(server.name())));
-    if options.dir.exists() {
-        std::fs::remove_dir_all(&options.dir).context("cannot empty the small disk's stack")?;
-    }
+    empty(&options.dir).context("cannot empty the small disk's stack")?;
     let disk = SmallDisk::mount(&options.dir.join(server.name()))?;
     Ok((options, Some(disk)))
+}
+
+/// Removes all of a stack but what earlier rounds have left to read.
+fn empty(folder: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true if entry.file_name() == ROUNDS => {}
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
 
 fn load(args: Args) -> Result<Report, RunError> {
     service::telemetry::init_logs();
+    service::open_files::raise()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

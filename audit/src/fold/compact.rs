@@ -45,10 +45,10 @@ impl Ledger {
     /// Forgets unreadable records that are done with, when they are many; says
     /// whether it did.
     pub fn forget_unreadable(&mut self) -> bool {
-        let many = self.unreadable.len() > UNREADABLE_KEPT;
-        if many {
+        let before = self.unreadable.len();
+        if before > UNREADABLE_KEPT {
             self.unreadable.retain(|_, u| !(u.published && u.marked));
         }
-        many
+        self.unreadable.len() < before
     }
 }

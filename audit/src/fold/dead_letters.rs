@@ -25,6 +25,9 @@ const ADDED: [&str; 5] = [
 /// would not fit into the 2 MiB of a record. The row has all of it.
 const OMITTED_FROM: usize = 2_096_128 - 4_096;
 
+/// The reason of a record that only the tables refuse.
+const REFUSED: &str = "refused_by_database";
+
 /// A row.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the columns of the table")]
@@ -41,6 +44,9 @@ pub struct Row<'a> {
 pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
     let sample =
         |detail: String| move || Sample { id: row.code.to_owned(), place: Some(row.place), detail };
+    if row.code == REFUSED && ledger.is_late_repeat(row.place) {
+        return;
+    }
     let Some(unreadable) = ledger.unreadable.get_mut(&row.place) else {
         let detail = "no record lies there that cannot be read".to_owned();
         return findings.add(Invariant::DeadLetterUnexpected, sample(detail));
@@ -89,6 +95,11 @@ pub fn judge_published(
         });
         move || Sample { id, place: Some(record.place), detail: detail.to_owned() }
     };
+    if origin.is_some_and(|origin| ledger.is_late_repeat(origin))
+        && last_text(record, header::DLQ_CODE) == Some(REFUSED)
+    {
+        return;
+    }
     let unreadable = origin.and_then(|origin| ledger.unreadable.get_mut(&origin));
     let Some(unreadable) = unreadable else {
         let detail = "no unreadable record is its origin";

@@ -154,6 +154,13 @@ impl Ledger {
         logged_s < self.kept_since_s
     }
 
+    /// Whether the record there repeats an order whose trace may be gone: only the order's
+    /// row knows it then, and refuses the copy.
+    pub fn is_late_repeat(&self, place: Place) -> bool {
+        let order = self.repeats.get(&place).and_then(|repeat| self.orders.find(repeat.id));
+        order.is_some_and(|number| self.may_be_forgotten(self.orders.get(number).logged_s))
+    }
+
     /// Takes one record of an input topic, in the order of its partition.
     pub fn take(&mut self, record: &Record<'_>) {
         let body = record.value.map_or([0; 16], body_hash);

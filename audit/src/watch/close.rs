@@ -155,8 +155,10 @@ impl Books {
     /// Forgets what is proved and not of late, when that is the larger part. A request
     /// that was not judged yet keeps its order, and a copy what the log was not read up to.
     pub fn compact(&mut self, now_us: i64) {
+        self.forget_unreadable();
         let (orders, requests) = (self.ledger.orders.items().len(), self.ledger.requests.items());
-        if orders + requests.len() <= 2 * (self.open.len() + self.kept) {
+        let held = orders + requests.len() + self.ledger.repeats.len();
+        if held <= 2 * (self.open.len() + self.kept) {
             return;
         }
         let (carried, unjudged, kept) = (&self.carried, self.unjudged, self.kept);
@@ -176,12 +178,15 @@ impl Books {
             let renumbered = (0..).zip(&requests).filter(|(_, former)| numbers.contains(former));
             *numbers = renumbered.map(|(number, _)| number).collect();
         }
+        for (by_time, _) in self.arrivals.values_mut() {
+            forget_times(by_time, now_us - ARRIVALS_KEPT_US);
+        }
+    }
+
+    fn forget_unreadable(&mut self) {
         if self.ledger.forget_unreadable() || self.alerts.len() > ALERTS_KEPT {
             self.alerts = events::Alerts::default();
             self.forgetful = true;
-        }
-        for (by_time, _) in self.arrivals.values_mut() {
-            forget_times(by_time, now_us - ARRIVALS_KEPT_US);
         }
     }
 }

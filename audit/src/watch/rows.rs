@@ -90,19 +90,22 @@ impl Books {
     }
 
     /// A record may repeat an order that was proved and forgotten: then the
-    /// tables have the place and body of the first record, judged long ago.
+    /// tables have the place and body of the first record, judged long ago. After the
+    /// retention they have its place alone.
     fn recall_repeated(&mut self, number: u32, found: &Found<'_>) {
-        let Some(processed) = &found.processed else { return };
+        let Some(row) = &found.order else { return };
         let order = self.ledger.orders.get(number);
         let (place, body, logged_s) = (order.place(), order.body, order.logged_s);
-        if place == processed.place || self.ledger.has_rival(found.id, processed.place) {
+        let past = self.is_past(row.source);
+        let first_body = match &found.processed {
+            Some(processed) if processed.place == row.source => processed.body,
+            None if past => body,
+            _ => return,
+        };
+        if place == row.source || self.ledger.has_rival(found.id, row.source) {
             return;
         }
-        let Some(row) = found.order.as_ref().filter(|row| row.source == processed.place) else {
-            return;
-        };
-        let Some(first) = orders::recall(&mut self.ledger, row, processed.body) else { return };
-        let past = self.is_past(processed.place);
+        let Some(first) = orders::recall(&mut self.ledger, row, first_body) else { return };
         self.ledger.orders.replace(number, first);
         let repeat = Repeat { id: found.id, body, logged_s, flagged: false };
         self.ledger.repeats.insert(place, repeat);

@@ -141,6 +141,14 @@ impl Service {
         let _gone = self.signal(Signal::TERM);
     }
 
+    /// Ends it at once, and waits until it has ended.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.with_context(|| format!("cannot kill {}", self.name))
+    }
+
     /// Drains and ends it.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ const DATABASE_MAX: Duration = Duration::from_secs(10);
 /// It could not be done, and may be tried again.
 pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
     match action {
-        Action::Kill(program) => world.squad.kill(program),
+        Action::Kill(program) => world.squad.kill(program).await,
         Action::Stop(program) => world.squad.stop(program).await,
         Action::Start(program) => world.start(program, &[]),
         Action::StartWith(program, settings) => world.start(program, settings),

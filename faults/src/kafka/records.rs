@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use contract::{OrderId, header};
 use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -92,7 +93,13 @@ impl Kafka {
         }
         let mut record = BaseRecord::to(&self.orders).partition(to).headers(headers);
         (record.key, record.payload) = (message.key(), message.payload());
-        self.producer.send::<[u8], [u8]>(record).map_err(|(error, _)| error)?;
+        while let Err((error, back)) = self.producer.send::<[u8], [u8]>(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
+            self.producer.flush(DEADLINE)?;
+            record = back;
+        }
         Ok(())
     }
 }
