@@ -30,6 +30,8 @@ pub struct Desk {
     pub lanes: HashMap<LaneId, OwnedLane, FixedState>,
     /// Their orders that wait for a payment.
     pub unsettled: Unsettled,
+    /// Their orders that wait for a refund.
+    refunds: HashMap<OrderId, LaneId, FixedState>,
     carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
 }
@@ -37,7 +39,8 @@ pub struct Desk {
 impl Desk {
     /// A desk without lanes. `wake` is told of acknowledgements.
     pub fn new(carrier: Arc<dyn Carrier>, wake: Arc<Notify>) -> Self {
-        Self { lanes: HashMap::default(), unsettled: Unsettled::default(), carrier, wake }
+        let (lanes, refunds) = (HashMap::default(), HashMap::default());
+        Self { lanes, unsettled: Unsettled::default(), refunds, carrier, wake }
     }
 
     /// Takes a lane over: publishes what may not be published, and tells what was
@@ -66,6 +69,7 @@ impl Desk {
                 owned.publisher.publish(Parcel::Events(id, events));
             }
         }
+        self.refunds.extend(pending.refunds.iter().map(|refund| (refund.order_id, refund.lane)));
         Questions { charges: Vec::new(), refunds: pending.refunds }
     }
 
@@ -83,6 +87,7 @@ impl Desk {
         }
         for outcome in batch.outcomes {
             self.unsettled.remove(outcome.order_id());
+            self.refunds.remove(&outcome.order_id());
         }
         let mut effects = applied.effects;
         let charged: HashSet<OrderId> =
@@ -95,6 +100,7 @@ impl Desk {
         effects.refunds.retain(|refund| batch.advances.contains_key(&refund.lane));
         for refund in &effects.refunds {
             self.unsettled.remove(refund.order_id);
+            self.refunds.insert(refund.order_id, refund.lane);
         }
         let events =
             applied.outbox.into_iter().map(|(lane, id, events)| (lane, Parcel::Events(id, events)));
@@ -119,6 +125,12 @@ impl Desk {
     pub fn drop_lane(&mut self, lane: LaneId) {
         self.lanes.remove(&lane);
         self.unsettled.forget(lane);
+        self.refunds.retain(|_, of| *of != lane);
+    }
+
+    /// Charges and refunds of its lanes that the provider owes an answer to.
+    pub fn open_questions(&self) -> usize {
+        self.unsettled.len() + self.refunds.len()
     }
 
     /// Whether work for this lane may still have an effect.
@@ -240,4 +252,47 @@ fn dead_parcels(dead: &[DeadLetter<'_>]) -> impl Iterator<Item = (LaneId, Parcel
         letters.entry(record.lane).or_default().push(letter);
     }
     letters.into_iter().map(|(lane, letters)| (lane, Parcel::Dead(letters)))
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{Amount, Currency};
+
+    use super::*;
+    use crate::decide::Refund;
+    use crate::lane::Source;
+    use crate::publish::{Handed, Receipt};
+
+    struct Nowhere;
+
+    impl Carrier for Nowhere {
+        fn send(&self, _parcel: &Parcel, _receipt: &Arc<Receipt>) -> Handed {
+            panic!("there is nothing to send")
+        }
+
+        fn generation(&self) -> u64 {
+            0
+        }
+
+        fn revive(&self) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_lane_was_to_be_answered_counts_until_it_is_let_go() {
+        let mut desk = Desk::new(Arc::new(Nowhere), Arc::default());
+        let [mine, other] = [0, 1].map(|partition| LaneId { source: Source::Orders, partition });
+        let refund = |lane| {
+            let amount = Amount { minor: 100, currency: Currency::DEFAULT };
+            Refund { order_id: OrderId::mint(), amount, lane }
+        };
+        let refunds = vec![refund(mine), refund(other), refund(other)];
+        for _look in 0..2 {
+            desk.take_in(Pending { refunds: refunds.clone(), ..Pending::default() });
+        }
+        assert_eq!(desk.open_questions(), 3);
+        desk.drop_lane(other);
+        assert_eq!(desk.open_questions(), 1);
+    }
 }

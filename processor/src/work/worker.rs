@@ -40,7 +40,7 @@ pub struct WorkerConfig {
     /// Time from the start of one transaction to the next, unless a full batch
     /// waits; up to three times as long when transactions are slow.
     pub commit_interval: Duration,
-    /// Charges and refunds that the provider has not answered; more records are not
+    /// Charges and refunds of its lanes that wait for an answer; more records are not
     /// taken meanwhile.
     pub unsettled_max: usize,
     /// Commits whose events the broker has not acknowledged; more records are
@@ -189,7 +189,7 @@ impl Worker {
     /// Back-pressure: a slow payment provider or broker stops the intake, the
     /// queue fills, and the poll loop pauses the partitions.
     fn may_take_records(&self) -> bool {
-        self.cashier.unanswered() < self.config.unsettled_max
+        self.desk.open_questions() < self.config.unsettled_max
             && self.desk.under_way() < self.config.unacknowledged_max
     }
 
