@@ -131,6 +131,11 @@ impl Worker {
                 let detail = format!("{}; nothing was done", state.reason());
                 Problem::new(Kind::BrokerAway, detail)
             }
+            Refusal::NoTopic => {
+                self.refused.broker_away.increment(1);
+                let detail = "the broker does not take this kind of write; nothing was done";
+                Problem::new(Kind::BrokerAway, detail)
+            }
         }
     }
 }

@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Parser;
 use service::args::{KafkaArgs, Listed, list, time_limit};
 
 use crate::sink::{Settings, Spec};
+
+/// Shorter than the drain, which gives nothing back that a call has in hand.
+const WEBHOOK_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
 /// Tells what became of orders: reads order-events, writes to sinks
 #[derive(Parser, Debug)]
@@ -43,7 +46,7 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=10_000_000)
     )]
     dedupe_window: u32,
-    /// How long a webhook may take to answer
+    /// How long a webhook may take to answer, 10s at most
     #[arg(
         long,
         value_name = "DURATION",
@@ -105,6 +108,10 @@ impl TryFrom<Args> for Config {
                 );
             }
         }
+        ensure!(
+            args.webhook_timeout <= WEBHOOK_TIMEOUT_MAX,
+            "--webhook-timeout must be at most {WEBHOOK_TIMEOUT_MAX:?}: a stop waits for what is under way"
+        );
         Ok(Self {
             brokers: args.kafka.brokers,
             topic: args.kafka.order_events_topic,
@@ -150,6 +157,8 @@ mod tests {
     #[test]
     fn a_webhook_has_some_time() {
         assert!(config(&["--webhook-timeout", "0s"]).is_err());
+        assert!(config(&["--webhook-timeout", "10s"]).is_ok());
+        assert!(config(&["--webhook-timeout", "11s"]).is_err());
     }
 
     #[test]

@@ -39,9 +39,11 @@ pub struct Lane {
     membership: Membership,
     sink: Sink,
     health: Health,
-    /// Readiness conditions of this lane: whether Kafka answers, and takes progress.
+    /// Readiness conditions of this lane: whether Kafka answers, and takes progress, and
+    /// whether the sink takes events.
     condition: String,
     progress: String,
+    telling: String,
     metrics: LaneMetrics,
     window: usize,
     partitions: HashMap<i32, Partition>,
@@ -77,6 +79,7 @@ impl Lane {
             health,
             condition,
             progress: format!("progress of {name}"),
+            telling: format!("sink {name}"),
             metrics: LaneMetrics::new(name),
             window,
             partitions: HashMap::new(),
@@ -194,6 +197,7 @@ impl Lane {
         }
         match problem {
             Some(problem) => {
+                self.health.fail(&self.telling, problem.as_str());
                 self.metrics.up.set(0.0);
                 self.metrics.retries.increment(1);
                 self.hold(&problem)
@@ -224,6 +228,7 @@ impl Lane {
             self.reader.resume().context("cannot resume")?;
             self.reading = Reading::On;
             self.health.pass(&self.progress);
+            self.health.pass(&self.telling);
             self.metrics.up.set(1.0);
             self.backoff.reset();
         }

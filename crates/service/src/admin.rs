@@ -23,6 +23,9 @@ use crate::health::Health;
 /// Scrapers and probes need few connections; more are refused by waiting.
 const CONNECTIONS_MAX: usize = 16;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// From a connection to the end of its only answer: whoever does not read it keeps
+/// nobody else out.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Histograms keep raw samples until someone drains them; nobody may scrape.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -75,9 +78,12 @@ async fn serve_one(stream: TcpStream, admin: Admin) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "admin connection ended");
+    match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "admin connection ended"),
+        Err(_) => tracing::debug!("admin connection did not read its answer"),
     }
 }
 
@@ -102,4 +108,30 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_one_answer() {
+        let listener = bind("127.0.0.1:0".parse().unwrap(), "a test").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let (admin, stop) =
+            (Admin { health: Health::default(), metrics }, CancellationToken::new());
+        let serving = tokio::spawn(serve(listener, admin, stop.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let question = "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
+        client.write_all(question.repeat(2).as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert_eq!(String::from_utf8(said).unwrap().matches("HTTP/1.1 200 OK").count(), 1);
+        stop.cancel();
+        serving.await.unwrap();
+    }
 }

@@ -41,6 +41,8 @@ pub enum Refusal {
     QueueFull,
     /// There is no broker to send to.
     Away(State),
+    /// The topic is not there, or not ours to write; others may be.
+    NoTopic,
 }
 
 /// The one producer of the process and the workers that use it.
@@ -100,14 +102,19 @@ impl Publisher {
             .headers(event.headers());
         self.producer.load().send(record).map_err(|(error, _)| {
             acks.withdraw(ticket);
-            self.refusal(&error)
+            self.refusal(event.topic, &error)
         })?;
         Ok(receiver)
     }
 
-    fn refusal(&self, error: &KafkaError) -> Refusal {
+    fn refusal(&self, topic: &str, error: &KafkaError) -> Refusal {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => Refusal::QueueFull,
+            // Orders are taken without it.
+            Some(code) if code != RDKafkaErrorCode::Fatal && topic != self.config.topics.orders => {
+                tracing::debug!(topic, %error, "a write was refused");
+                Refusal::NoTopic
+            }
             _ => {
                 // A fatal error, or a topic that went away: the watch finds out which.
                 self.availability.suspect();

@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use self::orders::OrderView;
 use crate::config::Config;
 use crate::metrics::{READ_ERRORS, READS_REFUSED};
 use crate::problem::{Kind, Problem};
@@ -35,7 +36,7 @@ use crate::routes::Route;
 const WAITING_PER_CONNECTION: usize = 16;
 /// Requests that may wait for an order to settle.
 const LONG_POLLS_MAX: usize = 256;
-/// How long a read may wait for a connection.
+/// How long a read may wait for a connection, and one that waits for an order for its place.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the server works on one statement.
 const STATEMENT_TIMEOUT: &str = "2s";
@@ -91,17 +92,26 @@ impl Reads {
     pub async fn answer(&self, route: Route, query: Option<&str>) -> Result<Reply, Problem> {
         let reads = self.clone();
         let query = query.map(str::to_owned);
+        // Dropped with this future when the client hangs up.
+        let ended = self.stop.child_token();
+        let _hang_up = ended.clone().drop_guard();
         // The worker only waits; statements and rows are the other runtime's.
-        let read = self.runtime.spawn(async move { reads.read(route, query.as_deref()).await });
+        let read =
+            self.runtime.spawn(async move { reads.read(route, query.as_deref(), &ended).await });
         read.await.unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the read ended early")))
     }
 
-    async fn read(&self, route: Route, query: Option<&str>) -> Result<Reply, Problem> {
+    async fn read(
+        &self,
+        route: Route,
+        query: Option<&str>,
+        ended: &CancellationToken,
+    ) -> Result<Reply, Problem> {
         match route {
             Route::GetOrder(id) => {
                 let query = Query::parse(query, &["wait"])?;
                 let wait = wait::duration(&query)?;
-                self.order(id, wait).await
+                self.order(id, wait, ended).await
             }
             Route::ListOrders => {
                 let query = orders::ListQuery::parse(query)?;
@@ -127,13 +137,19 @@ impl Reads {
         }
     }
 
-    async fn order(&self, id: OrderId, wait: Option<Duration>) -> Result<Reply, Problem> {
-        let look = || self.guarded(async |lent| orders::find(lent, id).await);
+    async fn order(
+        &self,
+        id: OrderId,
+        wait: Option<Duration>,
+        ended: &CancellationToken,
+    ) -> Result<Reply, Problem> {
         let found = match wait {
-            None => look().await?,
+            None => self.find(id, self.permit(&self.places)?).await?,
             Some(patience) => {
+                // Those who wait may wait for a place too: they are not more than these.
+                let look = || async move { self.find(id, self.place().await?).await };
                 let _permit = self.permit(&self.long_polls)?;
-                wait::until_settled(look, patience, &self.stop).await?
+                wait::until_settled(look, patience, ended).await?
             }
         };
         match found {
@@ -142,12 +158,27 @@ impl Reads {
         }
     }
 
+    async fn find(
+        &self,
+        id: OrderId,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Option<OrderView>, Problem> {
+        self.guarded_at(place, async |lent| orders::find(lent, id).await).await
+    }
+
     /// Runs one statement under the limits that keep reads bounded.
     async fn guarded<T>(
         &self,
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Problem> {
-        let _permit = self.permit(&self.places)?;
+        self.guarded_at(self.permit(&self.places)?, statement).await
+    }
+
+    async fn guarded_at<T>(
+        &self,
+        _place: OwnedSemaphorePermit,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Problem> {
         self.on_connection(statement).await.map_err(|error| {
             self.errors.increment(1);
             tracing::warn!(error, "read failed");
@@ -160,8 +191,8 @@ impl Reads {
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, String> {
         let mut lent = self.pool.acquire().await.map_err(|error| error.to_string())?;
-        // Whoever gives the read up, here or by hanging up, leaves a connection of which
-        // nobody knows whether it will ever answer.
+        // A read that is given up leaves a connection of which nobody knows whether it
+        // will ever answer.
         lent.close_on_drop();
         let outcome = tokio::time::timeout(READ_TIMEOUT, statement(&mut lent)).await;
         let outcome = outcome.map_err(|_| "no answer".to_owned())?;
@@ -170,10 +201,18 @@ impl Reads {
     }
 
     fn permit(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(places).try_acquire_owned().map_err(|_| {
-            self.refused.increment(1);
-            Problem::new(Kind::ReadsAway, "too many reads are waiting; ask again later")
-        })
+        Arc::clone(places).try_acquire_owned().map_err(|_| self.crowded())
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout(ACQUIRE_TIMEOUT, place).await;
+        place.ok().and_then(Result::ok).ok_or_else(|| self.crowded())
+    }
+
+    fn crowded(&self) -> Problem {
+        self.refused.increment(1);
+        Problem::new(Kind::ReadsAway, "too many reads are waiting; ask again later")
     }
 }
 

@@ -25,12 +25,12 @@ pub fn duration(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
     Ok(wait.map(|wait| wait.min(WAIT_MAX)))
 }
 
-/// Looks until the order is settled, time is up or the process stops; gives
+/// Looks until the order is settled, time is up or nobody waits for it any more; gives
 /// what was seen last.
 pub async fn until_settled<F>(
     look: impl Fn() -> F,
     patience: Duration,
-    stop: &CancellationToken,
+    ended: &CancellationToken,
 ) -> Result<Option<OrderView>, Problem>
 where
     F: Future<Output = Result<Option<OrderView>, Problem>>,
@@ -45,7 +45,7 @@ where
         }
         tokio::select! {
             () = tokio::time::sleep(pause.min(left)) => {}
-            () = stop.cancelled() => return Ok(seen),
+            () = ended.cancelled() => return Ok(seen),
         }
         pause = (pause * 2).min(longest);
     }

@@ -179,3 +179,20 @@ async fn without_the_topic_nothing_is_taken() {
     assert!(!gateway.is_ready().await);
     gateway.stop().await;
 }
+
+/// Orders go on without the topic of stock.
+#[tokio::test]
+async fn without_the_topic_of_stock_orders_are_taken() {
+    let mock = mock();
+    mock.topic_error("stock", RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        .unwrap();
+    let gateway = Gateway::on_mock(&mock, &[]).await;
+    let adjustment = r#"{"quantity":1,"reason":"restock"}"#;
+    for _ in 0..20 {
+        let refused = request(gateway.http, "POST", "/stock/p-1/adjustments", adjustment).await;
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert_eq!(place(&gateway).await.status, 202);
+        assert!(gateway.is_ready().await);
+    }
+    gateway.stop().await;
+}

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use testkit::{Bed, Way, wait_until_named};
 use uuid::Uuid;
 
-use crate::http::request;
+use crate::http::{Connection, request};
 use crate::start::{Gateway, ORDER, mock};
 
 async fn insert_order(connection: &mut PgConnection, id: Uuid, status: &str, offset: i64) {
@@ -273,5 +273,26 @@ async fn reads_come_back_after_the_database_vanished_behind_an_answer() {
     way.vanish_at_sign_of_life();
     answered_again(&gateway).await;
     answered_again(&gateway).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_waits_for_no_order() {
+    let bed = testkit::bed("ingest-hang-up").await;
+    let gateway = Gateway::on_bed(&bed, &[]).await;
+    let path = format!("/orders/{}?wait=", Uuid::now_v7());
+    let head = format!("GET {path}10s HTTP/1.1\r\nhost: x\r\n\r\n");
+    let mut waiting = Vec::new();
+    for _ in 0..256 {
+        let mut client = Connection::open(gateway.http).await;
+        client.send(head.as_bytes()).await;
+        waiting.push(client);
+    }
+    let short = format!("{path}1ms");
+    let takes = async || request(gateway.http, "GET", &short, "").await.status == 404;
+    wait_until_named("every place taken", Duration::from_secs(5), async || !takes().await).await;
+    drop(waiting);
+    // Less than the wait that they asked for.
+    wait_until_named("a place", Duration::from_secs(5), takes).await;
     gateway.stop().await;
 }

@@ -60,6 +60,7 @@ impl Lane {
         self.committed = self.committed.leave_group(&mut self.chunk);
         if self.committed == Committed::Told {
             self.reading = Reading::On;
+            self.health.pass(&self.telling);
             self.metrics.up.set(1.0);
         }
     }

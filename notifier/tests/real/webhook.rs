@@ -38,12 +38,16 @@ async fn a_webhook_that_is_down_delays_only_itself_and_gets_everything_later() {
     wait_until_named("the file", DEADLINE, async || lines(&path).len() == all.len()).await;
     wait_until_named("a retry", DEADLINE, async || receiver.calls() > 32).await;
     assert_eq!(receiver.taken(), []);
+    let names = async || notifier.readiness().await.contains("\nsink webhook: ");
+    wait_until_named("its name on the readiness page", DEADLINE, names).await;
 
     receiver.answer(204);
     let more = sales(5);
     publish(&bed, &more).await;
     all.extend(more);
     wait_until_named("every call", DEADLINE, async || receiver.taken().len() >= all.len()).await;
+    let ready = async || notifier.readiness().await.contains(" 200 OK");
+    wait_until_named("readiness", DEADLINE, ready).await;
     assert_eq!(notifier.stop().code(), Some(0));
     assert_eq!(by_order(receiver.taken()), expected(&all));
     assert_eq!(lines(&path).len(), all.len());

@@ -32,7 +32,9 @@ pub async fn watch(
         if refusal.is_some() {
             refused_at = Some(now);
         }
-        match refusal.or_else(|| producer.overdue(now)) {
+        // Asked for in any case: it forgets what was answered.
+        let overdue = producer.overdue(now);
+        match refusal.or(overdue) {
             Some(why) => tell(&health, why),
             None if refused_at.is_some_and(|at| now.duration_since(at) < QUIET) => {}
             None => health.pass("publish"),

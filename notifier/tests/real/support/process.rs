@@ -5,31 +5,46 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::Bed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-/// A running notifier; killed when it is dropped.
-pub struct Notifier(Child);
+/// A running notifier and its admin port; killed when it is dropped.
+pub struct Notifier(Child, u16);
 
 impl Notifier {
     /// Starts one with these sinks.
     pub fn start(bed: &Bed, sinks: &[&str]) -> Self {
-        Self(Self::command(bed, sinks).spawn().unwrap())
+        let port = free_port();
+        Self(Self::command(bed, sinks, port).spawn().unwrap(), port)
     }
 
     /// The same, and what it logs goes into this file.
     pub fn start_logging_to(log: &Path, bed: &Bed, sinks: &[&str]) -> Self {
         let log = std::fs::File::create(log).unwrap();
-        Self(Self::command(bed, sinks).stderr(log).spawn().unwrap())
+        let port = free_port();
+        Self(Self::command(bed, sinks, port).stderr(log).spawn().unwrap(), port)
     }
 
-    fn command(bed: &Bed, sinks: &[&str]) -> Command {
+    fn command(bed: &Bed, sinks: &[&str], port: u16) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notifier"));
-        command.envs(bed.env()).env("NOTIFIER_ADMIN_LISTEN", "127.0.0.1:0");
+        command.envs(bed.env()).env("NOTIFIER_ADMIN_LISTEN", format!("127.0.0.1:{port}"));
         command.env("NOTIFIER_GROUP", super::group(bed));
         command.env("NOTIFIER_WEBHOOK_TIMEOUT", "1s").stdout(Stdio::null());
         for sink in sinks {
             command.args(["--sink", sink]);
         }
         command
+    }
+
+    /// What its readiness page says.
+    pub async fn readiness(&self) -> String {
+        let asked = async {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.1)).await?;
+            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+            let mut page = String::new();
+            stream.read_to_string(&mut page).await.map(|_| page)
+        };
+        asked.await.unwrap_or_default()
     }
 
     /// Asks it to stop and waits.
@@ -53,6 +68,11 @@ impl Notifier {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 impl Drop for Notifier {
