@@ -22,14 +22,15 @@ const QUESTIONS: [&str; 7] = [
     "select (extract(epoch from decided_at) * 1000)::bigint, 'table payments', \
             format('%s %s %s%s', status, amount_minor, currency, ': ' || reason) \
      from payments where order_id = $1",
-    // Derived: the move of each step, from the lines of the order.
+    // Derived: the move of each step, from the lines of the order, which outlives its trace.
     "select (extract(epoch from m.at) * 1000)::bigint, 'stock', format('%s: %s', m.move, l.pieces) \
-     from orders o join processed_events e on e.event_id = o.order_id \
+     from orders o left join processed_events e on e.event_id = o.order_id \
           left join payments p using (order_id) \
           cross join lateral (select string_agg(format('%s of %s', line ->> 'quantity', line ->> 'sku'), ', ') \
                               from jsonb_array_elements(o.lines) line) as l(pieces) \
-          cross join lateral (values (e.processed_at, 'reserved', o.status <> 'REJECTED'), \
-                                     (p.decided_at, 'sold', o.status in ('PAID', 'SHIPPED')), \
+          cross join lateral (values (coalesce(e.processed_at, o.created_at), 'reserved', o.status <> 'REJECTED'), \
+                                     (p.decided_at, 'sold', o.status in ('PAID', 'SHIPPED') \
+                                                            or o.status = 'CANCELLED' and p.decided_at < o.updated_at), \
                                      (o.updated_at, 'given back', o.status in ('PAYMENT_FAILED', 'CANCELLED'))) \
                as m(at, move, took_place) \
      where o.order_id = $1 and m.took_place",

@@ -46,6 +46,28 @@ async fn the_life_of_an_order_is_told_with_its_evidence() {
     assert!(unknown.starts_with("the tables know nothing of order"), "{unknown}");
 }
 
+#[tokio::test]
+async fn the_moves_of_stock_are_told_of_old_orders_and_of_sales_given_back() {
+    let world = World::honest("audit-moves").await;
+    let (paid, refunded) = (id(1), id(5));
+    let mut connection = world.bed.connect().await;
+    for sql in [
+        format!("delete from processed_events where event_id = '{paid}'"),
+        format!("update payments set decided_at = '2020-01-01' where order_id = '{refunded}'"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    }
+    for (order, moves) in
+        [(&paid, &["reserved", "sold"][..]), (&refunded, &["reserved", "sold", "given back"])]
+    {
+        let life = explain(&world, order, "9000d").await.unwrap();
+        for of_stock in moves {
+            let words = format!("{of_stock}: ");
+            assert!(life.contains(&words), "{words} is missing in\n{life}");
+        }
+    }
+}
+
 async fn explain(world: &World, order_id: &str, window: &str) -> anyhow::Result<String> {
     let topics = &world.bed.topics;
     let receipts = world.receipts("explain", &world.receipt_lines());
