@@ -10,7 +10,7 @@ use super::ledger::{Ledger, Unreadable, print_content};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::{Place, Topic, of_text};
-use crate::rules::Record;
+use crate::rules::{Defect, Record};
 
 /// The headers that a dead letter has on top of the record's own.
 const ADDED: [&str; 5] = [
@@ -24,9 +24,6 @@ const ADDED: [&str; 5] = [
 /// From this size on a dead letter may tell only of its reasons: with them the whole
 /// would not fit into the 2 MiB of a record. The row has all of it.
 const OMITTED_FROM: usize = 2_096_128 - 4_096;
-
-/// The reason of a record that only the tables refuse.
-const REFUSED: &str = "refused_by_database";
 
 /// A row.
 #[derive(Debug)]
@@ -44,7 +41,7 @@ pub struct Row<'a> {
 pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
     let sample =
         |detail: String| move || Sample { id: row.code.to_owned(), place: Some(row.place), detail };
-    if row.code == REFUSED && ledger.is_late_repeat(row.place) {
+    if is_refused_copy(ledger, row.place, Some(row.code)) {
         return;
     }
     let Some(unreadable) = ledger.unreadable.get_mut(&row.place) else {
@@ -95,9 +92,8 @@ pub fn judge_published(
         });
         move || Sample { id, place: Some(record.place), detail: detail.to_owned() }
     };
-    if origin.is_some_and(|origin| ledger.is_late_repeat(origin))
-        && last_text(record, header::DLQ_CODE) == Some(REFUSED)
-    {
+    let code = last_text(record, header::DLQ_CODE);
+    if origin.is_some_and(|origin| is_refused_copy(ledger, origin, code)) {
         return;
     }
     let unreadable = origin.and_then(|origin| ledger.unreadable.get_mut(&origin));
@@ -114,11 +110,15 @@ pub fn judge_published(
         let detail = "key, value or headers are not the record's";
         findings.add(Invariant::DlqRecordContent, sample(detail));
     }
-    let code = last_text(record, header::DLQ_CODE).map(of_text);
-    if unreadable.row.is_some() && code != unreadable.row {
+    if unreadable.row.is_some() && code.map(of_text) != unreadable.row {
         let detail = "another reason than in dead_letters";
         findings.add(Invariant::DlqRecordContent, sample(detail));
     }
+}
+
+/// Whether a dead letter is the copy of an order that only the order's row remembers.
+fn is_refused_copy(ledger: &Ledger, origin: Place, code: Option<&str>) -> bool {
+    code == Some(Defect::RefusedByDatabase.code()) && ledger.is_late_repeat(origin)
 }
 
 /// The place of the record that a record of the dead letter topic is a copy of.

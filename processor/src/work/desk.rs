@@ -69,7 +69,9 @@ impl Desk {
                 owned.publisher.publish(Parcel::Events(id, events));
             }
         }
-        self.refunds.extend(pending.refunds.iter().map(|refund| (refund.order_id, refund.lane)));
+        // A lane may have been lost since it was looked at.
+        let owned = pending.refunds.iter().filter(|refund| self.lanes.contains_key(&refund.lane));
+        self.refunds.extend(owned.map(|refund| (refund.order_id, refund.lane)));
         Questions { charges: Vec::new(), refunds: pending.refunds }
     }
 
@@ -287,12 +289,21 @@ mod tests {
             let amount = Amount { minor: 100, currency: Currency::DEFAULT };
             Refund { order_id: OrderId::mint(), amount, lane }
         };
-        let refunds = vec![refund(mine), refund(other), refund(other)];
-        for _look in 0..2 {
-            desk.take_in(Pending { refunds: refunds.clone(), ..Pending::default() });
+        for lane in [mine, other] {
+            let (witness, tenure) = (None, Arc::default());
+            let (epoch, next_offset, resume_offset, commit_seq) = (1, 0, 0, 0);
+            let claim =
+                Claim { lane, epoch, next_offset, resume_offset, commit_seq, witness, tenure };
+            desk.take_over(claim, Recovered::default());
         }
+        let refunds = vec![refund(mine), refund(other), refund(other)];
+        let look = || Pending { refunds: refunds.clone(), ..Pending::default() };
+        desk.take_in(look());
+        desk.take_in(look());
         assert_eq!(desk.open_questions(), 3);
         desk.drop_lane(other);
+        assert_eq!(desk.open_questions(), 1);
+        desk.take_in(look());
         assert_eq!(desk.open_questions(), 1);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use stack::service::free_port;
 use testkit::Bed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,14 +15,14 @@ pub struct Notifier(Child, u16);
 impl Notifier {
     /// Starts one with these sinks.
     pub fn start(bed: &Bed, sinks: &[&str]) -> Self {
-        let port = free_port();
+        let port = free_port(0).unwrap();
         Self(Self::command(bed, sinks, port).spawn().unwrap(), port)
     }
 
     /// The same, and what it logs goes into this file.
     pub fn start_logging_to(log: &Path, bed: &Bed, sinks: &[&str]) -> Self {
         let log = std::fs::File::create(log).unwrap();
-        let port = free_port();
+        let port = free_port(0).unwrap();
         Self(Self::command(bed, sinks, port).stderr(log).spawn().unwrap(), port)
     }
 
@@ -68,11 +69,6 @@ impl Notifier {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl Drop for Notifier {
