@@ -99,7 +99,7 @@ impl Bed {
         self.send(record(topic, key, value, headers).partition(partition)).await
     }
 
-    /// Deletes a topic and makes it anew, empty.
+    /// Deletes a topic that holds records and makes it anew, empty.
     pub async fn remake(&self, topic: &str, partitions: i32) {
         let (admin, options) = (&self.servers.admin, options());
         match admin.delete_topics(&[topic], &options).await.as_deref() {
@@ -114,6 +114,13 @@ impl Bed {
                 Ok([Err((_, RDKafkaErrorCode::TopicAlreadyExists))]) => false,
                 other => panic!("topic {topic} was not made anew: {other:?}"),
             }
+        })
+        .await;
+        // The controller answers before the broker that leads the topic has heard of it:
+        // until then records are taken, and acknowledged, into the log that is to go.
+        wait_until_named("the end of the old log", REQUEST, async || {
+            let end = |partition| admin.inner().fetch_watermarks(topic, partition, REQUEST);
+            (0..partitions).all(|partition| matches!(end(partition), Ok((_, 0))))
         })
         .await;
     }
