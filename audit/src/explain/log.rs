@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use contract::header;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -57,6 +58,9 @@ struct Stretch {
 enum Enough {
     /// One record that was not found before.
     One,
+    /// One event that was not found before, and what its commit told besides: that lies
+    /// right behind it and bears the same time.
+    Commit,
     /// All there are.
     All,
 }
@@ -104,7 +108,7 @@ impl Search {
             for partition in partitions.clone() {
                 let from = self.offset_at(events, partition, (committed_ms - BEFORE_MS).max(0))?;
                 let to_ms = committed_ms.saturating_add(life.window_ms);
-                let enough = Enough::One;
+                let enough = Enough::Commit;
                 let stretch = Stretch { partition, from, to: i64::MAX, to_ms, enough };
                 if self.read(events, &stretch)? > 0 {
                     break;
@@ -141,6 +145,7 @@ impl Search {
         list.add_partition_offset(topic, partition, Offset::Offset(next))?;
         self.consumer.assign(&list)?;
         let (before, started) = (self.found.len(), Instant::now());
+        let mut told_at = None;
         while next < end {
             ensure!(started.elapsed() < LONGEST, "{topic}/{partition} cannot be read in time");
             let Some(message) = self.consumer.poll(Duration::from_millis(100)) else { continue };
@@ -150,9 +155,17 @@ impl Search {
             if at_ms > stretch.to_ms || message.offset() >= end {
                 break;
             }
-            let fits = message.key() == Some(self.key.as_bytes());
-            if fits && self.found.insert(fact(&message, at_ms)) && stretch.enough == Enough::One {
+            if told_at.as_ref().is_some_and(|at| *at != header(&message, header::TIME)) {
                 break;
+            }
+            let fits = message.key() == Some(self.key.as_bytes());
+            if !fits || !self.found.insert(fact(&message, at_ms)) {
+                continue;
+            }
+            match stretch.enough {
+                Enough::One => break,
+                Enough::Commit => told_at = Some(header(&message, header::TIME)),
+                Enough::All => {}
             }
         }
         self.consumer.unassign()?;
@@ -161,19 +174,20 @@ impl Search {
 }
 
 fn fact(message: &BorrowedMessage<'_>, at_ms: i64) -> Fact {
-    let header = |name: &str| {
-        let mut headers = message.headers().into_iter().flat_map(Headers::iter);
-        let value = headers.find(|header| header.key == name).and_then(|header| header.value);
-        value.map_or_else(|| "?".into(), |value| String::from_utf8_lossy(value).into_owned())
-    };
     let value = message.payload().map_or_else(|| "(none)".into(), String::from_utf8_lossy);
     Fact {
         at_ms,
         place: format!("{}/{}/{}", message.topic(), message.partition(), message.offset()),
         words: format!(
             "{} {}: {value}",
-            header(contract::header::TYPE),
-            header(contract::header::ID)
+            header(message, header::TYPE),
+            header(message, header::ID)
         ),
     }
+}
+
+fn header(message: &BorrowedMessage<'_>, name: &str) -> String {
+    let mut headers = message.headers().into_iter().flat_map(Headers::iter);
+    let value = headers.find(|header| header.key == name).and_then(|header| header.value);
+    value.map_or_else(|| "?".into(), |value| String::from_utf8_lossy(value).into_owned())
 }

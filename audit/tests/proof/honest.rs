@@ -68,6 +68,28 @@ async fn the_moves_of_stock_are_told_of_old_orders_and_of_sales_given_back() {
     }
 }
 
+#[tokio::test]
+async fn every_event_of_one_commit_is_told() {
+    let world = World::honest("audit-one-commit").await;
+    let refunded = id(5);
+    let mut connection = world.bed.connect().await;
+    let at = "timestamptz '2026-11-21 08:49:00Z'";
+    for sql in [
+        format!("update orders set updated_at = {at} where order_id = '{refunded}'"),
+        format!("update processed_events set processed_at = {at} where event_id = '{refunded}'"),
+        format!(
+            "update payments set decided_at = {at}, updated_at = {at} where order_id = '{refunded}'"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    }
+    let life = explain(&world, &refunded, "9000d").await.unwrap();
+    for kind in ["inventory.reserved.v1", "payment.completed.v1", "order.cancelled.v1"] {
+        let told = format!(" {kind} {refunded}/");
+        assert!(life.contains(&told), "{told} is missing in\n{life}");
+    }
+}
+
 async fn explain(world: &World, order_id: &str, window: &str) -> anyhow::Result<String> {
     let topics = &world.bed.topics;
     let receipts = world.receipts("explain", &world.receipt_lines());
