@@ -25,6 +25,10 @@ pub(crate) enum Expect {
     Retold,
     /// No request fails but on a connection that nobody listened for.
     OnlyUnserved,
+    /// No request is refused but by a 503, and none goes without an answer.
+    OnlyBusy,
+    /// The program never had more than so many MiB.
+    PeakBelow(Program, u64),
     /// The flash sale reserved or sold exactly what there was.
     SoldOut(i64),
     /// The program ends by itself and says this. The books are not judged:
@@ -36,7 +40,7 @@ impl Expect {
     /// Whether another fault beside it may keep it from being so: a partition stands still
     /// for that one's reasons, and without a coordinator nobody takes a zombie's place.
     pub(crate) fn is_of_one_fault(self) -> bool {
-        matches!(self, Self::Standstill(_) | Self::Counted(..))
+        matches!(self, Self::Standstill(_) | Self::Counted(..) | Self::PeakBelow(..))
     }
 }
 
@@ -59,7 +63,12 @@ pub(crate) async fn check(
             (ms > max.into()).then(|| format!("a partition stood still for {ms} ms, above {max}"))
         }
         // Known when the load has ended, and by the audit.
-        Expect::OnlyUnserved | Expect::Retold => None,
+        Expect::OnlyUnserved | Expect::OnlyBusy | Expect::Retold => None,
+        Expect::PeakBelow(program, max) => {
+            let peak = world.squad.peak_mib(program)?;
+            eprintln!("     {program:?} had {peak} MiB at most");
+            (peak > max).then(|| format!("{program:?} had {peak} MiB, above {max}"))
+        }
         Expect::SoldOut(stock) => sold_out(world, stock).await?,
         Expect::Ends(program, words) => ends(world, program, words).await,
     })

@@ -24,6 +24,10 @@ const FIRST_LOOK: Duration = Duration::from_millis(100);
 const STOCK: &str = "1000000";
 /// Orders a second of a flash sale.
 const FLASH_RATE: &str = "4000";
+/// Connections of an overload: twice as many as `INGEST_IN_FLIGHT_MAX` writes by default.
+const OVERLOAD_CONNECTIONS: &str = "4096";
+/// What a gateway answers that has no room, or no broker.
+const UNAVAILABLE: u64 = 503;
 
 /// What clients saw.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
@@ -31,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) acknowledged: u64,
     /// Answers that are no acknowledgement, such as 503.
     pub(crate) refused: u64,
+    /// Those of them that are no 503.
+    pub(crate) refused_otherwise: u64,
     /// Requests on connections that were refused.
     pub(crate) unserved: u64,
     /// Other requests without an answer.
@@ -149,6 +155,18 @@ impl Load {
         self.add_what_was_seen(&sale.report)
     }
 
+    /// So many orders a second for so many seconds, beside the load, on more connections
+    /// than the gateway has places for.
+    pub(crate) async fn overload(&mut self, rate: u32, seconds: u32) -> Result<()> {
+        let (rate, duration) = (rate.to_string(), format!("{seconds}s"));
+        let rush = ["--rate", &rate, "--duration", &duration, "--stock", "0"];
+        let many = ["--connections", OVERLOAD_CONNECTIONS, "--backlog", OVERLOAD_CONNECTIONS];
+        let mut rush = self.spawn(&[rush.as_slice(), &many].concat())?;
+        // What was never sent makes its run invalid, as it should be.
+        rush.child.wait().await?;
+        self.add_what_was_seen(&rush.report)
+    }
+
     fn spawn(&mut self, args: &[&str]) -> Result<Generator> {
         let number = self.receipts.len() + 1;
         self.receipts.push(self.files.join(format!("receipts-{number}.csv")));
@@ -201,14 +219,32 @@ impl Load {
             failures.map_or(0, |counts| counts.values().filter_map(Value::as_u64).sum::<u64>());
         self.seen.acknowledged += number("acknowledged");
         self.seen.refused += number("refused");
+        self.seen.refused_otherwise += refused_otherwise(&report);
         self.seen.failed += failed;
         Ok(())
     }
 }
 
+/// Answers of a load generator's report that are neither an acknowledgement nor a 503.
+fn refused_otherwise(report: &Value) -> u64 {
+    let refusals = report["refusals"].as_array().into_iter().flatten();
+    let others = refusals.filter(|refusal| refusal["status"] != UNAVAILABLE);
+    others.filter_map(|refusal| refusal["count"].as_u64()).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_503_is_no_other_refusal() {
+        let refusal =
+            |status: u64, count: u64| serde_json::json!({ "status": status, "count": count });
+        let report =
+            serde_json::json!({ "refusals": [refusal(503, 7), refusal(500, 2), refusal(400, 1)] });
+        assert_eq!(refused_otherwise(&report), 3);
+        assert_eq!(refused_otherwise(&serde_json::json!({ "refusals": [] })), 0);
+    }
 
     #[tokio::test]
     async fn receipts_of_an_earlier_run_are_none_of_this_load() {

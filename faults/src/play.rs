@@ -10,6 +10,7 @@ use crate::act::act;
 use crate::baseline::Baseline;
 use crate::books::audit;
 use crate::expect::{self, Expect};
+use crate::load::Seen;
 use crate::recovery::recover;
 use crate::report::Outcome;
 use crate::scenario::{Action, Scenario};
@@ -43,6 +44,18 @@ impl Round<'_> {
     fn expects(&self, expect: Expect) -> bool {
         self.parts.len() == 1 && self.parts[0].1.expect.contains(&expect)
     }
+
+    /// What clients saw and should not have seen.
+    fn unfit_answers(&self, seen: Seen) -> Option<String> {
+        let Seen { refused, refused_otherwise, failed, .. } = seen;
+        if self.expects(Expect::OnlyUnserved) && refused + failed > 0 {
+            return Some("requests failed although the gateway was there".to_owned());
+        }
+        let unexpected = self.expects(Expect::OnlyBusy) && refused_otherwise + failed > 0;
+        unexpected.then(|| {
+            format!("{refused_otherwise} requests were refused by no 503, {failed} had no answer")
+        })
+    }
 }
 
 /// Plays a round; what is seen of one that breaks off is told too.
@@ -73,9 +86,7 @@ async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcom
     outcome.wrong.extend(unmet(world, round, longest).await);
     outcome.wrong.extend(world.squad.deserters());
     outcome.seen = world.end_load().await?.without(world.links.unserved() - unserved);
-    if round.expects(Expect::OnlyUnserved) && outcome.seen.refused + outcome.seen.failed > 0 {
-        outcome.wrong.push("requests failed although the gateway was there".to_owned());
-    }
+    outcome.wrong.extend(round.unfit_answers(outcome.seen));
     match round.spoils() {
         true => Ok(()),
         false => judge(world, round, outcome).await,

@@ -128,7 +128,7 @@ fn row(outcome: &Outcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Recovery { after_s, lag_max, .. } = outcome.recovery;
     let recovered = after_s.map_or("-".to_owned(), |s| format!("{s:.1} s"));
     let standing = format!("{:.1} s", outcome.standstill_s);
-    let Seen { acknowledged, unserved, refused, failed } = outcome.seen;
+    let Seen { acknowledged, unserved, refused, failed, .. } = outcome.seen;
     let Gained { files, memory_mib, sessions } = outcome.gained;
     let memory = format!("{memory_mib:+} MiB");
     writeln!(

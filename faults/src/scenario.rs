@@ -99,6 +99,8 @@ pub(crate) enum Action {
     StartLoad,
     /// So many orders for so many pieces of one product.
     FlashSale(u32, i64),
+    /// So many orders a second beside the load, for so many seconds.
+    Overload(u32, u32),
 }
 
 /// Whether a commit waits for the standby.

@@ -179,6 +179,16 @@ impl Squad {
         self.each(|pid| i64::try_from(stack::usage::private_kib(pid) / 1024).ok())
     }
 
+    /// The most memory that a program had since it was started, in MiB.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub(crate) fn peak_mib(&self, program: Program) -> Result<u64> {
+        let pid = self.running.get(&program).and_then(Service::pid);
+        let pid = pid.with_context(|| format!("{program:?} does not run"))?;
+        Ok(stack::usage::of_process(pid).peak_kib / 1024)
+    }
+
     fn each(&self, look: impl Fn(u32) -> Option<i64>) -> BTreeMap<Program, i64> {
         let of = |(program, service): (&Program, &Service)| Some((*program, look(service.pid()?)?));
         self.running.iter().filter_map(of).collect()

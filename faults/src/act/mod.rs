@@ -81,6 +81,7 @@ pub(crate) async fn act(world: &mut World, action: Action) -> Result<()> {
         Action::StopLoad => world.load()?.stop().await,
         Action::StartLoad => world.load()?.start_again(),
         Action::FlashSale(orders, stock) => world.load()?.flash_sale(orders, stock).await,
+        Action::Overload(rate, seconds) => world.load()?.overload(rate, seconds).await,
     }
 }
 

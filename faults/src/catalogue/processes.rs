@@ -4,8 +4,8 @@ use super::scenario;
 use crate::expect::Expect;
 use crate::link::Moment::{Begin, CommitAnswer, Dedupe};
 use crate::scenario::Action::{
-    Freeze, Hold, Kill, KillLoad, LetGo, Migrate, Start, StartLoad, StartWith, Stop, StopLoad,
-    Thaw, Wait,
+    Freeze, Hold, Kill, KillLoad, LetGo, Migrate, Overload, Start, StartLoad, StartWith, Stop,
+    StopLoad, Thaw, Wait,
 };
 use crate::scenario::Program::{Ingest, Notifier, Processor};
 use crate::scenario::{Action, Scenario, Target};
@@ -72,6 +72,9 @@ pub(super) const ALL: &[Scenario] = &[
     scenario("loadgen-stop", "SIGINT the load generator, start another", Target::Load, &[
         (0, StopLoad), (1_000, StartLoad),
     ]),
+    scenario("overload", "50,000 orders/s on 4,096 connections for 20 s", Target::Load, &[
+        (0, Stop(Processor(0))), (100, Start(Processor(0))), (200, Overload(50_000, 20)),
+    ]).expecting(&[Expect::OnlyBusy, Expect::PeakBelow(Ingest, 256), Expect::PeakBelow(Processor(0), 384)]),
     scenario("rolling-change", "a migration, then each program is replaced under load, the processor by one beside it", Target::Processor, &[
         (0, Migrate), (2_000, ONE), (6_000, Stop(Processor(0))), (9_000, Start(Processor(0))), (13_000, Stop(Processor(1))),
         (15_000, Stop(Notifier)), (15_000, Start(Notifier)), (17_000, Stop(Ingest)), (17_000, Start(Ingest)),
