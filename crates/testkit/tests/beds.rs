@@ -1,7 +1,5 @@
 //! Beds are apart from each other, migrated, and read back exactly what was written.
 
-use std::time::{Duration, Instant};
-
 use testkit::{Bed, OwnedRecord};
 
 #[tokio::test]
@@ -40,7 +38,6 @@ async fn partitions_are_as_asked_and_can_be_written_one_by_one() {
 
 #[tokio::test]
 async fn twenty_beds_at_once_have_databases_of_their_own() {
-    let started = Instant::now();
     let beds: Vec<_> = (0..20).map(|_| tokio::spawn(testkit::bed("many"))).collect();
     let mut names = std::collections::BTreeSet::new();
     for bed in beds {
@@ -56,7 +53,6 @@ async fn twenty_beds_at_once_have_databases_of_their_own() {
         names.insert(name);
     }
     assert_eq!(names.len(), 20);
-    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]
