@@ -127,6 +127,22 @@ async fn every_question_has_its_answer() {
 }
 
 #[tokio::test]
+async fn sales_that_brought_nothing_are_sales() {
+    let bed = testkit::bed("free").await;
+    let mut connection = bed.connect().await;
+    let mut shop = connection.begin().await.unwrap();
+    run(&mut shop, include_str!("fixture.sql")).await;
+    run(
+        &mut shop,
+        "update orders set total_minor = 0 where currency = 'JPY'; \
+         delete from sales_metric_shards where metric_name like 'revenue_%' and dimension like 'JPY%'",
+    )
+    .await;
+    let value = rows(&mut shop, &queries()["order_value"]).await;
+    assert_eq!(value, ["(EUR,2,45.50,70.50)", "(JPY,1,0,0)"]);
+}
+
+#[tokio::test]
 async fn topics_may_have_any_name() {
     let bed = testkit::bed("renamed").await;
     let mut connection = bed.connect().await;
