@@ -116,6 +116,12 @@ pub(crate) async fn run(
     let (before, after, done) = tokio::time::timeout(GRACE + Duration::from_secs(seconds), run)
         .await
         .context("the load did not end")??;
+    ensure!(
+        done.acknowledged > 0 && done.refused == 0,
+        "{} requests were taken and {} refused: what these cost would count as the cost of those",
+        done.acknowledged,
+        done.refused
+    );
     // The other server sleeps meanwhile, and PostgreSQL takes no part.
     let mut costs = after.costs_since(&before, done.acknowledged);
     costs.retain(|name, _| name == plan.name() || (name == "kafka" && plan.kind == Kind::Gateway));

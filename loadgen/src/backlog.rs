@@ -53,7 +53,8 @@ impl Backlog {
     /// Adds a slot that is due; `None` when there is no room.
     pub fn release(&self, slot: Slot, released_ns: u64) -> Option<Wait> {
         let mut state = self.state();
-        if state.due.len() >= self.limit {
+        // What a free connection is about to take does not queue.
+        if state.due.len() >= self.limit.saturating_add(state.idle) {
             return None;
         }
         let wait = if state.idle > state.due.len() { Wait::None } else { Wait::Queued };
@@ -129,6 +130,19 @@ mod tests {
         backlog.release(slot(1), 0);
         assert_eq!(backlog.release(slot(2), 0), None);
         assert_eq!(backlog.discard(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_free_connection_is_no_room_of_the_backlog() {
+        let backlog = Arc::new(Backlog::new(0));
+        let taker = backlog.clone();
+        let connection = tokio::spawn(async move { taker.next().await });
+        while backlog.state().idle == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(backlog.release(slot(0), 0), Some(Wait::None));
+        assert_eq!(backlog.release(slot(1), 0), None);
+        assert_eq!(connection.await.unwrap().map(|due| due.slot.n), Some(0));
     }
 
     #[tokio::test]

@@ -29,7 +29,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Where the gateway is, resolved.
 #[derive(Clone, Debug)]
 pub struct Target {
-    address: SocketAddr,
+    /// Not empty; a name such as `localhost` has one of each family.
+    addresses: Vec<SocketAddr>,
     host: HeaderValue,
     prefix: String,
     orders: Uri,
@@ -46,17 +47,17 @@ impl Target {
         let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"));
         let no_url = || RunError::Usage(format!("{url} must look like http://host:port"));
         let host = host.ok_or_else(no_url)?;
-        let address = look_up(host, uri.port_u16().unwrap_or(80)).await?;
+        let addresses = look_up(host, uri.port_u16().unwrap_or(80)).await?;
         let prefix = uri.path().trim_end_matches('/').to_owned();
         let orders = format!("{prefix}/orders").parse().context("cannot form the path")?;
         let authority = uri.authority().map_or(host, hyper::http::uri::Authority::as_str);
         let host = HeaderValue::from_str(authority).context("host cannot be a header")?;
-        Ok(Self { address, host, prefix, orders })
+        Ok(Self { addresses, host, prefix, orders })
     }
 
-    /// The address it resolved to.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The addresses it resolved to, as text.
+    pub fn addresses(&self) -> String {
+        self.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or ")
     }
 
     /// `POST /orders`.
@@ -93,12 +94,16 @@ impl Target {
     }
 }
 
-async fn look_up(host: &str, port: u16) -> Result<SocketAddr, RunError> {
+async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, RunError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((bare, port)).await;
-    let mut addresses =
+    let found =
         found.map_err(|error| RunError::Unreachable(format!("cannot resolve {host}: {error}")))?;
-    addresses.next().ok_or_else(|| RunError::Unreachable(format!("{host} has no address")))
+    let addresses: Vec<_> = found.collect();
+    match addresses.is_empty() {
+        true => Err(RunError::Unreachable(format!("{host} has no address"))),
+        false => Ok(addresses),
+    }
 }
 
 /// A connection that comes back after it was lost.
@@ -130,7 +135,7 @@ impl Client {
             return Ok(());
         }
         self.close();
-        let connecting = TcpStream::connect(self.target.address);
+        let connecting = TcpStream::connect(self.target.addresses.as_slice());
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await??;
         stream.set_nodelay(true)?;
         let (sender, connection) =
@@ -196,5 +201,22 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_address_of_a_name_is_tried() {
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Nothing listens on port 1 of the loopback.
+        let mut target = Target::resolve("http://127.0.0.1:1").await.unwrap();
+        target.addresses.push(open.local_addr().unwrap());
+        let mut client = Client::new(Arc::new(target), Duration::from_secs(5));
+        client.connect().await.unwrap();
     }
 }

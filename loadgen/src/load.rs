@@ -141,6 +141,6 @@ async fn connect_all(lane: &Lane, connections: usize) -> Result<Vec<Client>, Run
 pub(crate) fn unreachable(target: &Target, error: &std::io::Error) -> RunError {
     RunError::Unreachable(format!(
         "cannot connect to the gateway at {}: {error}; start one, or name it with --url or INGEST_URL",
-        target.address()
+        target.addresses()
     ))
 }
