@@ -39,7 +39,8 @@ struct Folder {
     /// Name of the stack: stacks of different names run side by side.
     #[arg(long, global = true, env = "ORDERMILL_NAME", default_value = "default")]
     name: String,
-    /// Folder of the stack, instead of NAME under `ORDERMILL_HOME` (default: .ordermill here).
+    /// Folder of the stack, instead of NAME under `ORDERMILL_HOME` (default: .ordermill of the
+    /// checkout, or a folder below /tmp where PostgreSQL's user cannot enter that).
     #[arg(long, global = true, env = "ORDERMILL_DIR")]
     dir: Option<PathBuf>,
 }

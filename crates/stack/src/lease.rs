@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::progress::Progress;
 use crate::protocol::{Envelope, Reply, Request, Status, Up, VERSION};
+use crate::state::State;
 use crate::supervisor::{LOCK, LOG, SOCKET};
 use crate::{logs, place, program, socket};
 
@@ -149,6 +150,7 @@ fn connect_or_start(dir: &Path, progress: &mut Progress) -> Result<UnixStream> {
     if let Ok(connection) = socket::connect(dir, SOCKET) {
         return Ok(connection);
     }
+    State::refuse_foreign(dir)?;
     place::make(&dir.join("logs"))?;
     // Of several callers that find no supervisor, one starts it and the others find it.
     let start = File::create(dir.join("start.lock"))?;

@@ -4,12 +4,27 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{Server, Source};
 
 const FILE: &str = "state.json";
+/// What is in a stack's folder before its state is.
+const OURS: [&str; 12] = [
+    "state.json.unfinished",
+    "kafka",
+    "postgres",
+    "standby",
+    "logs",
+    "socket",
+    "start.lock",
+    "supervisor.lock",
+    "command.lock",
+    "demo",
+    "bench",
+    "faults",
+];
 
 /// Contents of the state file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +53,26 @@ impl State {
     #[must_use]
     pub fn exists(dir: &Path) -> bool {
         dir.join(FILE).exists()
+    }
+
+    /// That a folder is a stack's or may become one: `down --purge` removes all of it.
+    ///
+    /// # Errors
+    /// It holds what no stack has made.
+    pub fn refuse_foreign(dir: &Path) -> Result<()> {
+        let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+        if Self::exists(dir) {
+            return Ok(());
+        }
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        match names.find(|name| !OURS.iter().any(|ours| name == ours)) {
+            None => Ok(()),
+            Some(foreign) => bail!(
+                "{} holds {}, which is no stack's; choose a folder that is empty or not there yet",
+                dir.display(),
+                foreign.display()
+            ),
+        }
     }
 
     /// Writes the file whole: a reader sees the old or the new one.

@@ -22,6 +22,9 @@ pub const PASSWORD: &str = "postgres";
 /// The database of a stack.
 pub const DATABASE: &str = "orders";
 
+/// The server's program, and the name of each of its processes.
+const PROGRAM: &str = "postgres";
+
 /// What the server is told, with the reasons.
 const CONFIGURATION: &str = include_str!("../../postgres/postgresql.conf");
 
@@ -67,7 +70,7 @@ impl Postgres {
         let pid_file = data.join("postmaster.pid");
         // A file left by a killed postmaster still says "ready".
         drop(fs::remove_file(&pid_file));
-        let mut process = self.launch(&["postgres", "-D", &data.to_string_lossy()]).start()?;
+        let mut process = self.launch(&[PROGRAM, "-D", &data.to_string_lossy()]).start()?;
         process.wait_ready("PostgreSQL", || is_ready(&pid_file)).await?;
         Ok(process)
     }
@@ -103,7 +106,7 @@ impl Postgres {
     async fn end_orphans(&self) {
         let data = self.data();
         let deadline = tokio::time::Instant::now() + ORPHANS_DEADLINE;
-        while !living_in(&data).is_empty() {
+        while !living_in(&data, PROGRAM).is_empty() {
             if tokio::time::Instant::now() > deadline {
                 signal_all(&data, Signal::KILL);
             }
@@ -178,7 +181,7 @@ impl Postgres {
 
 /// Sends a signal to every process of the cluster, backends too.
 pub fn signal_all(data: &Path, signal: Signal) {
-    for pid in living_in(data) {
+    for pid in living_in(data, PROGRAM) {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             // One that has just ended needs no signal.
             let _ = kill_process(pid, signal);

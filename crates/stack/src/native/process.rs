@@ -165,15 +165,19 @@ pub fn tied(command: &[String], death_signal: &str, user: Option<&User>) -> Comm
     tied
 }
 
-/// Processes whose current folder is this one: a database's backends all are,
-/// even when their postmaster has been killed.
+/// Processes of this program whose current folder is this one: a database's backends all
+/// are, even when their postmaster has been killed. A shell may be there too.
 #[must_use]
-pub fn living_in(folder: &Path) -> Vec<u32> {
+pub fn living_in(folder: &Path, program: &str) -> Vec<u32> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     processes
         .flatten()
         .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+        .filter(|entry| {
+            let name = fs::read_to_string(entry.path().join("comm"));
+            name.is_ok_and(|name| name.trim_end() == program)
+        })
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }

@@ -134,9 +134,15 @@ fn data_are_on_named_volumes_where_the_images_keep_them() {
     assert_eq!(volumes("postgres"), serde_json::json!(["postgres-data:/var/lib/postgresql"]));
     let declared: Vec<_> = file()["volumes"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(declared, ["kafka-data", "postgres-data"]);
-    for (_, service) in ours() {
-        assert_eq!(service["build"], ".");
-    }
+}
+
+#[test]
+fn our_image_is_built_by_one_service_that_the_others_wait_for() {
+    let builds = |(name, service): &(String, Value)| match &service["build"] {
+        Value::Null => None,
+        _ => Some(name.clone()),
+    };
+    assert_eq!(ours().iter().filter_map(builds).collect::<Vec<_>>(), ["prepare"]);
 }
 
 #[test]

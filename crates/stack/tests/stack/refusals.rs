@@ -74,5 +74,8 @@ fn a_folder_that_is_not_a_stacks_is_not_removed() {
     fs::write(place.dir.join("precious"), "").unwrap();
     let said = place.fails(&["down", "--purge"]);
     assert!(said.contains("is not a stack's folder; nothing removed"), "{said}");
-    assert!(place.dir.join("precious").exists());
+    let said = place.fails(&["up"]);
+    assert!(said.contains("holds precious, which is no stack's"), "{said}");
+    let left: Vec<_> = fs::read_dir(&place.dir).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["precious"]);
 }

@@ -73,7 +73,8 @@ impl Place {
     pub fn processes(&self) -> Vec<u32> {
         let Some(status) = self.status() else { return Vec::new() };
         let servers = status.servers.iter().filter_map(|server| server.pid);
-        let backends = stack::native::process::living_in(&self.dir.join("postgres/data"));
+        let backends =
+            stack::native::process::living_in(&self.dir.join("postgres/data"), "postgres");
         [status.supervisor_pid].into_iter().chain(servers).chain(backends).collect()
     }
 }
