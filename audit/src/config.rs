@@ -13,7 +13,8 @@ use crate::explain::ExplainArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  clean: every invariant was judged true, or is named as not judged for want of receipts
+  0  clean: every invariant was judged true, or is named as not judged: for want of receipts, or
+     while it runs
   1  findings: at least one is false
   2  could not judge, and what was missing; also wrong usage";
 

@@ -144,6 +144,13 @@ impl Files {
 async fn bring_up() -> anyhow::Result<Stack> {
     let mut options = stack::Options::named(STACK);
     options.data = stack::Data::Fresh;
+    let kept = stack::lease::status(&options.dir)?.is_some_and(|status| status.pinned);
+    anyhow::ensure!(
+        !kept,
+        "a demo that was kept still runs, and this one would share its servers and orders; end it with the last line \
+         that it printed (kill its programs, cargo stack --dir {} down --purge)",
+        options.dir.display()
+    );
     tokio::task::spawn_blocking(move || stack::up(&options, &mut Progress::stderr())).await?
 }
 
@@ -164,24 +171,26 @@ impl Load<'_> {
             return Ok(());
         }
         eprintln!("warming up for {warmup:?}");
-        let mut loadgen = self.loadgen(warmup, &self.files.warmup_receipts);
+        let mut loadgen = self.loadgen(warmup, self.args.stock, &self.files.warmup_receipts);
         loadgen.stdout(Stdio::null());
         drive(loadgen).await
     }
 
     async fn measure(&self) -> anyhow::Result<()> {
-        let mut loadgen = self.loadgen(self.args.duration, &self.files.receipts);
+        // The shelves were filled by the warm-up, if there was one.
+        let stock = if self.args.warmup().is_zero() { self.args.stock } else { 0 };
+        let mut loadgen = self.loadgen(self.args.duration, stock, &self.files.receipts);
         loadgen.arg("--follow").arg("--json").arg(&self.files.load);
         drive(loadgen).await
     }
 
-    fn loadgen(&self, duration: Duration, receipts: &Path) -> Command {
+    fn loadgen(&self, duration: Duration, stock: u32, receipts: &Path) -> Command {
         let args = self.args;
         let mut command = with_caller(&self.folder.join("loadgen"));
         command
             .args(["--rate", &args.rate.to_string()])
             .args(["--duration", &format!("{}ms", duration.as_millis())])
-            .args(["--seed", &args.seed.to_string(), "--stock", &args.stock.to_string()])
+            .args(["--seed", &args.seed.to_string(), "--stock", &stock.to_string()])
             .args(["--duplicates", &args.duplicates.to_string()])
             .args(["--cancels", &args.cancels.to_string()])
             .arg("--receipts")
@@ -227,7 +236,7 @@ fn usage(stack: &Stack, services: &Services) -> Vec<(String, Usage)> {
 }
 
 fn costs(before: &[(String, Usage)], after: &[(String, Usage)], load: &Value) -> Vec<Cost> {
-    let orders = load["acknowledged"].as_f64().unwrap_or_default().max(1.0);
+    let orders = load["kinds"]["order"]["acknowledged"].as_f64().unwrap_or_default().max(1.0);
     let own = load["cpu_us_per_request"].as_f64().map(|cpu_us| Cost {
         process: "loadgen".into(),
         cpu_us,

@@ -55,7 +55,7 @@ pub(crate) struct RunArgs {
     /// Orders per second while faults happen
     #[arg(long, env = "FAULTS_RATE", default_value_t = 500)]
     pub(crate) rate: u32,
-    /// Seed of `random`, printed with its results [default: the time]
+    /// Seed of `random`, printed with its results [default: drawn]
     #[arg(long, env = "FAULTS_SEED")]
     pub(crate) seed: Option<u64>,
     /// How long `random` goes on

@@ -45,7 +45,8 @@ pub struct Config {
     /// Open connections; more wait to be accepted
     #[arg(long, env = "INGEST_CONNECTIONS_MAX", default_value = "8192")]
     pub connections_max: NonZeroUsize,
-    /// Writes that wait for the broker's acknowledgement; more get 503 at once
+    /// Writes that wait for the broker's acknowledgement, shared out to the workers; more on one
+    /// get 503 at once
     #[arg(long, env = "INGEST_IN_FLIGHT_MAX", default_value = "2048")]
     pub in_flight_max: NonZeroUsize,
     /// How long the producer gathers records for one request to the broker; while a request is
@@ -71,7 +72,7 @@ pub struct Config {
     /// How long to answer while not ready before closing the listener, for load balancers
     #[arg(long, env = "INGEST_DRAIN_NOTICE", default_value = "0s", value_parser = duration)]
     pub drain_notice: Duration,
-    /// How long requests and records that are under way may take to finish on exit
+    /// How long requests that are under way, and then records, may take to finish on exit
     #[arg(long, env = "INGEST_DRAIN_TIMEOUT", default_value = "15s", value_parser = duration)]
     pub drain_timeout: Duration,
     /// PostgreSQL connections for reads

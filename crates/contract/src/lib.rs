@@ -1,6 +1,7 @@
 //! The words all processes share: ids, money, orders, events, topics and their
-//! bytes on Kafka. No I/O and no clock: everything here is a pure function, so
-//! the gateway and the processor decide with the same code what a valid order is.
+//! bytes on Kafka. No I/O, and no clock but in [`OrderId::mint`], which tests and tools
+//! use: everything else is a pure function, so the gateway and the processor decide with
+//! the same code what a valid order is.
 //!
 //! Versioning: an event type ends in `.v1`. Fields may be added to a version,
 //! never removed or retyped; readers ignore fields they do not know. Anything

@@ -18,7 +18,7 @@ pub fn on_signal() -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let stop = token.clone();
-    // Lives as long as the process: it is the one task nobody awaits.
+    // Lives as long as the process, and nobody awaits it.
     tokio::spawn(async move {
         loop {
             tokio::select! {

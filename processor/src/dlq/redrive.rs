@@ -18,7 +18,9 @@ const LETTERS_MAX: i64 = 1_000;
 /// The command.
 #[derive(clap::Args)]
 pub struct Redrive {
-    /// Where they lay, such as orders/3/1234; without any, all that fit and were not redriven
+    /// Where they lay, such as orders/3/1234; without any, the first 1,000 that fit and were not
+    /// redriven
+    #[arg(conflicts_with_all = ["reason", "since", "open"])]
     pub places: Vec<Place>,
     /// Which of them.
     #[command(flatten)]

@@ -1,6 +1,5 @@
-//! The `stock` table. Reads for a view, and the update that is the last
-//! statement of every transaction: while its row locks are held nothing else
-//! happens but the commit.
+//! The `stock` table. Reads for a view, locks where the decision must be certain, and the
+//! update: nothing follows it but the event of a product that got low, and the commit.
 
 use std::collections::{BTreeMap, HashMap};
 

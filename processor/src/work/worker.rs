@@ -43,8 +43,8 @@ pub struct WorkerConfig {
     /// Charges and refunds of its lanes that wait for an answer; more records are not
     /// taken meanwhile.
     pub unsettled_max: usize,
-    /// Commits whose events the broker has not acknowledged; more records are
-    /// not taken meanwhile.
+    /// Parcels (a commit's events, or its dead letters, of one lane) that the broker has
+    /// not acknowledged; more records are not taken meanwhile.
     pub unacknowledged_max: usize,
     /// Dead letters within ten seconds that stop the process when they outnumber
     /// readable records; 0 is no limit.
