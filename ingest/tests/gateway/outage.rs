@@ -80,7 +80,7 @@ async fn more_writes_than_may_be_in_flight_are_refused_at_once() {
     let args = ["--workers", "1", "--in-flight-max", "8", "--stall-after", "9s"];
     let gateway = Gateway::on_mock(&mock, &args).await;
     assert_eq!(place(&gateway).await.status, 202);
-    mock.broker_round_trip_time(1, Duration::from_secs(5)).unwrap();
+    mock.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
     let mut writes = JoinSet::new();
     for _ in 0..40 {
         let address = gateway.http;
@@ -99,9 +99,9 @@ async fn more_writes_than_may_be_in_flight_are_refused_at_once() {
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
     let mock = mock();
-    let gateway = Gateway::on_mock(&mock, &["--queue-kib", "1024", "--stall-after", "9s"]).await;
+    let gateway = Gateway::on_mock(&mock, &["--queue-kib", "1024"]).await;
     assert_eq!(place(&gateway).await.status, 202);
-    mock.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
+    mock.broker_round_trip_time(1, Duration::from_millis(1500)).unwrap();
     // Blanks are JSON too: about 60 KB an order, so that 17 fill the queue.
     let large = format!("{ORDER}{}", " ".repeat(60_000));
     let mut writes = JoinSet::new();
