@@ -81,12 +81,12 @@ async fn a_stall_of_the_target_shows_in_full_where_a_closed_loop_would_hide_it()
     // 2,000 of 5,000 requests fall into the stall and wait 2 s down to 0 s, so
     // one percent of all (50 of them) wait more than 1.95 s; the median none.
     let p99 = report.accept_ms.p99.unwrap();
-    assert!(p99 >= 1900.0, "accept p99 {p99} ms");
+    assert!((1900.0..2100.0).contains(&p99), "accept p99 {p99} ms");
     let p90 = report.accept_ms.p90.unwrap();
-    assert!(p90 >= 1400.0, "accept p90 {p90} ms");
+    assert!((1400.0..1700.0).contains(&p90), "accept p90 {p90} ms");
     // Only the eight that were under way waited, seen from the actual send.
     let service_p99 = report.service_ms.p99.unwrap();
-    assert!(service_p99 < p99 / 2.0, "service p99 {service_p99} ms");
+    assert!(service_p99 < 500.0, "service p99 {service_p99} ms");
     // The queue was the target's fault: the generator kept its schedule.
     assert!(report.queued >= 1900, "{}", report.queued);
     assert!(report.valid, "{:?}", report.invalid_because);

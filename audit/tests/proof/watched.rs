@@ -5,7 +5,7 @@ mod grown;
 mod later;
 mod vanished;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audit::error::Trouble;
 use audit::watch::Watch;
@@ -55,15 +55,13 @@ async fn level(watch: &mut Watch) {
 async fn an_honest_world_is_proved_to_its_head() {
     let world = World::honest("audit-watch").await;
     let mut watch = open(&config(&world.config())).await;
-    let begun = Instant::now();
     level(&mut watch).await;
-    let elapsed = begun.elapsed().as_secs_f64();
     let report = watch.report(1.0);
     assert_eq!(report.broken(), [""; 0], "{report}");
     let standing = watch.standing();
     assert!(standing.whole, "{standing:?}");
     assert_eq!((standing.proved_records, standing.proved_orders, standing.late), (28, 10, 0));
-    assert!(standing.lag_seconds < elapsed + 0.1, "{standing:?}");
+    assert!(standing.lag_seconds < 2.0, "{standing:?}");
 }
 
 /// What the watch leaves to the audit at rest, or sees otherwise.

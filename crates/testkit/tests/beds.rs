@@ -1,5 +1,7 @@
 //! Beds are apart from each other, migrated, and read back exactly what was written.
 
+use std::time::{Duration, Instant};
+
 use testkit::{Bed, OwnedRecord};
 
 #[tokio::test]
@@ -38,6 +40,7 @@ async fn partitions_are_as_asked_and_can_be_written_one_by_one() {
 
 #[tokio::test]
 async fn twenty_beds_at_once_have_databases_of_their_own() {
+    let started = Instant::now();
     let beds: Vec<_> = (0..20).map(|_| tokio::spawn(testkit::bed("many"))).collect();
     let mut names = std::collections::BTreeSet::new();
     for bed in beds {
@@ -53,6 +56,7 @@ async fn twenty_beds_at_once_have_databases_of_their_own() {
         names.insert(name);
     }
     assert_eq!(names.len(), 20);
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]

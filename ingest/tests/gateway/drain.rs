@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn a_write_under_way_is_answered_and_then_the_process_ends() {
     let mock = mock();
-    let gateway = Gateway::on_mock(&mock, &["--drain-notice", "2s"]).await;
+    let gateway = Gateway::on_mock(&mock, &["--drain-notice", "300ms"]).await;
     assert_eq!(request(gateway.http, "POST", "/orders", ORDER).await.status, 202);
     let mut idle = Connection::open(gateway.http).await;
     idle.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;

@@ -1,6 +1,6 @@
 //! A watch whose PostgreSQL vanishes without a word.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audit::error::Trouble;
 use audit::{Begin, Config, Verdict, Watching};
@@ -27,9 +27,8 @@ async fn one_step_fails_and_the_next_goes_on() {
     let step = watch.step_within(Duration::from_secs(1)).await;
     assert_eq!(step, Err(Trouble::Again("PostgreSQL: no answer within 1s".to_owned())));
     assert!(watch.lag_seconds() >= 1.0, "{}", watch.lag_seconds());
-    let begun = Instant::now();
     level(&mut watch).await;
-    assert!(watch.lag_seconds() < begun.elapsed().as_secs_f64() + 0.1, "{}", watch.lag_seconds());
+    assert!(watch.lag_seconds() < 1.0, "{}", watch.lag_seconds());
     assert_eq!((watch.standing().proved_orders, watch.standing().findings), (10, 0));
 }
 
