@@ -106,10 +106,22 @@ impl Backlog {
 mod tests {
     use std::sync::Arc;
 
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     fn slot(n: u64) -> Slot {
         Slot { n, intended_ns: n }
+    }
+
+    /// A connection that waits for a slot.
+    async fn free_connection(backlog: &Arc<Backlog>) -> JoinHandle<Option<Due>> {
+        let taker = backlog.clone();
+        let connection = tokio::spawn(async move { taker.next().await });
+        while backlog.state().idle == 0 {
+            tokio::task::yield_now().await;
+        }
+        connection
     }
 
     #[tokio::test]
@@ -135,11 +147,7 @@ mod tests {
     #[tokio::test]
     async fn a_free_connection_is_no_room_of_the_backlog() {
         let backlog = Arc::new(Backlog::new(0));
-        let taker = backlog.clone();
-        let connection = tokio::spawn(async move { taker.next().await });
-        while backlog.state().idle == 0 {
-            tokio::task::yield_now().await;
-        }
+        let connection = free_connection(&backlog).await;
         assert_eq!(backlog.release(slot(0), 0), Some(Wait::None));
         assert_eq!(backlog.release(slot(1), 0), None);
         assert_eq!(connection.await.unwrap().map(|due| due.slot.n), Some(0));
@@ -148,11 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_slot_queues_only_when_no_connection_is_free() {
         let backlog = Arc::new(Backlog::new(10));
-        let taker = backlog.clone();
-        let connection = tokio::spawn(async move { taker.next().await });
-        while backlog.state().idle == 0 {
-            tokio::task::yield_now().await;
-        }
+        let connection = free_connection(&backlog).await;
         assert_eq!(backlog.release(slot(0), 0), Some(Wait::None));
         assert_eq!(backlog.release(slot(1), 0), Some(Wait::Queued));
         assert_eq!(connection.await.unwrap().map(|due| due.slot.n), Some(0));
