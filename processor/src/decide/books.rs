@@ -54,12 +54,15 @@ fn merge(order: &Order) -> Vec<(Sku, i64)> {
     pieces
 }
 
+/// Orders by id.
+pub type OrdersById = HashMap<OrderId, OrderState, FixedState>;
+
 /// Orders by id and stock by SKU.
 #[derive(Clone, Default, Debug)]
 pub struct Books {
     /// Every order that the batch's outcomes, cancellations and shipments name
     /// and that exists.
-    pub orders: HashMap<OrderId, OrderState, FixedState>,
+    pub orders: OrdersById,
     /// Every product that the batch names.
     pub stock: StockView,
 }

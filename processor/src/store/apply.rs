@@ -11,7 +11,9 @@ use super::{
     Batch, Database, LastSeen, dead_letters, dedupe, fence, metrics, orders, outbox, payments,
     refusals, view,
 };
-use crate::decide::{Books, Certainty, Decided, Effects, EventOut, Shelf, StockView, decide};
+use crate::decide::{
+    Books, Certainty, Decided, Effects, EventOut, OrdersById, Shelf, StockView, decide,
+};
 use crate::lane::{LaneId, Source};
 
 /// What a committed batch leaves to do.
@@ -165,7 +167,7 @@ impl<'a> Attempt<'a, '_> {
             // read later.
             books.orders.extend(orders::states(connection, &named, self.certainty).await?);
         }
-        books.stock = self.stock_view(connection, new, seen).await?;
+        books.stock = self.stock_view(connection, new, &books.orders, seen).await?;
         Ok(books)
     }
 
@@ -173,15 +175,18 @@ impl<'a> Attempt<'a, '_> {
         &self,
         connection: &mut PgConnection,
         new: &[&Decided],
+        orders: &OrdersById,
         seen: &mut LastSeen,
     ) -> Result<StockView, sqlx::Error> {
-        let skus = view::skus(new);
         if self.certainty == Certainty::Locked {
-            let shelves =
-                stock::lock(connection, &skus.keys().copied().collect::<Vec<_>>()).await?;
+            // All that the update will move, in one order: with only some of them locked
+            // two workers could wait for each other.
+            let movable: Vec<_> = view::movable(new, orders).into_keys().collect();
+            let shelves = stock::lock(connection, &movable).await?;
             seen.learn(shelves.iter().map(|(sku, shelf)| (sku.clone(), *shelf)));
             return Ok(StockView::new(shelves, Certainty::Locked));
         }
+        let skus = view::skus(new);
         let unseen = seen.unseen(&skus);
         if !unseen.is_empty() {
             seen.learn(stock::read(connection, &unseen).await?.into_iter());

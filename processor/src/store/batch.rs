@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::{Decided, OrderState, Outcome};
+use crate::decide::{Decided, OrdersById, Outcome};
 use crate::lane::{Claim, LaneId, Record, Witness};
-use contract::OrderId;
-use foldhash::fast::FixedState;
-use std::collections::HashMap;
 
 /// A batch: records read from the log, outcomes of payments, and outbox rows
 /// that the broker has acknowledged. Any of them may be empty.
@@ -20,7 +17,7 @@ pub struct Batch<'a> {
     /// What the payment provider said since the last commit.
     pub outcomes: &'a [Outcome],
     /// States of the orders that the outcomes settle.
-    pub unsettled: &'a HashMap<OrderId, OrderState, FixedState>,
+    pub unsettled: &'a OrdersById,
     /// What the broker acknowledged.
     pub retired: &'a Retired,
 }

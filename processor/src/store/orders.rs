@@ -1,17 +1,16 @@
 //! The `orders` table: insert taken orders, step existing ones, read the ones a
 //! cancellation or shipment names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use contract::{Amount, Currency, CustomerId, Order, OrderId, OrderStatus, Sku};
-use foldhash::fast::FixedState;
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::columns;
-use crate::decide::{Certainty, Effects, OrderState, StatusChange};
+use crate::decide::{Certainty, Effects, OrderState, OrdersById, StatusChange};
 use crate::lane::{LaneId, Source};
 
 pub(super) async fn insert(
@@ -125,7 +124,7 @@ pub(super) async fn states(
     connection: &mut PgConnection,
     order_ids: &[Uuid],
     certainty: Certainty,
-) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
+) -> Result<OrdersById, sqlx::Error> {
     let lock = match certainty {
         Certainty::LastSeen => "",
         Certainty::Locked => "order by o.order_id for no key update",

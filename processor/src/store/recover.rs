@@ -1,16 +1,13 @@
 //! What a new owner of a lane finds: what is pending, dead letters whose copy
 //! may not be published, and orders without an answer from the payment provider.
 
-use std::collections::HashMap;
 use std::slice;
 
-use contract::OrderId;
-use foldhash::fast::FixedState;
 use sqlx::PgConnection;
 
 use super::reserved::reserved;
 use super::{ANSWER_MAX, Database, Pending, answered, dead_letters, pending};
-use crate::decide::OrderState;
+use crate::decide::OrdersById;
 use crate::lane::{Claim, Record, Source};
 
 /// Work that an earlier owner left.
@@ -21,7 +18,7 @@ pub struct Recovered {
     /// Dead letters with code and message.
     pub dead: Vec<(Record, String, String)>,
     /// Orders that wait for their payment.
-    pub reserved: HashMap<OrderId, OrderState, FixedState>,
+    pub reserved: OrdersById,
 }
 
 /// Reads what is left of a lane, for as long as each statement has its answer in time.
@@ -36,7 +33,7 @@ pub async fn recover(
     let (topic, lane) = (database.topic(claim.lane), claim.lane);
     let reserved = match lane.source {
         Source::Orders => reserved(connection, claim).await?,
-        Source::Stock => HashMap::default(),
+        Source::Stock => OrdersById::default(),
     };
     let pending = pending(connection, database, slice::from_ref(claim), &[]);
     let pending = answered(ANSWER_MAX, pending).await?;

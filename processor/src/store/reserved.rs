@@ -3,15 +3,11 @@
 //! orders back: they are read in ranges, each within the time of one statement. An index
 //! of what is reserved would cost each order more than this costs a claim.
 
-use std::collections::HashMap;
-
-use contract::OrderId;
-use foldhash::fast::FixedState;
 use sqlx::PgConnection;
 
 use super::orders::{STATE_COLUMNS, state};
 use super::{ANSWER_MAX, answered};
-use crate::decide::OrderState;
+use crate::decide::OrdersById;
 use crate::lane::Claim;
 
 /// Offsets of one statement.
@@ -21,8 +17,8 @@ const RANGE: usize = 100_000;
 pub(super) async fn reserved(
     connection: &mut PgConnection,
     claim: &Claim,
-) -> Result<HashMap<OrderId, OrderState, FixedState>, sqlx::Error> {
-    let mut found = HashMap::default();
+) -> Result<OrdersById, sqlx::Error> {
+    let mut found = OrdersById::default();
     for (from, to) in ranges(claim.resume_offset, claim.next_offset) {
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement()))
             .bind(claim.lane.partition)

@@ -8,7 +8,7 @@ use contract::inbound::Body;
 use foldhash::fast::FixedState;
 use uuid::Uuid;
 
-use crate::decide::{Certainty, Decided, Effects, Shelf, StockView};
+use crate::decide::{Certainty, Decided, Effects, OrdersById, Shelf, StockView};
 
 /// What this worker last saw of the shelves.
 #[derive(Debug, Default)]
@@ -73,6 +73,15 @@ pub fn skus<'a>(new: &[&'a Decided]) -> BTreeMap<&'a str, &'a Sku> {
         }
     }
     skus
+}
+
+/// Every product whose shelf may move, in the order in which rows are locked: those that
+/// the records name, and the pieces of the orders that are settled or cancelled.
+pub fn movable<'a>(new: &[&'a Decided], orders: &'a OrdersById) -> BTreeMap<&'a str, &'a Sku> {
+    let mut movable = skus(new);
+    let pieces = orders.values().flat_map(|order| &order.pieces);
+    movable.extend(pieces.map(|(sku, _)| (sku.as_str(), sku)));
+    movable
 }
 
 /// Products that an adjustment may stock for the first time.

@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use contract::OrderId;
 use foldhash::fast::FixedState;
 
-use crate::decide::{OrderState, Outcome};
+use crate::decide::{OrderState, OrdersById, Outcome};
 use crate::lane::LaneId;
 
 /// The unsettled orders of one worker.
 #[derive(Debug, Default)]
 pub struct Unsettled {
-    orders: HashMap<OrderId, OrderState, FixedState>,
+    orders: OrdersById,
     offsets: HashMap<LaneId, BTreeSet<i64>, FixedState>,
 }
 
@@ -49,12 +49,12 @@ impl Unsettled {
     }
 
     /// The orders that wait.
-    pub fn orders(&self) -> &HashMap<OrderId, OrderState, FixedState> {
+    pub fn orders(&self) -> &OrdersById {
         &self.orders
     }
 
     /// The states that these outcomes settle.
-    pub fn states_of(&self, outcomes: &[Outcome]) -> HashMap<OrderId, OrderState, FixedState> {
+    pub fn states_of(&self, outcomes: &[Outcome]) -> OrdersById {
         let state = |outcome: &Outcome| self.orders.get_key_value(&outcome.order_id());
         outcomes.iter().filter_map(state).map(|(id, state)| (*id, state.clone())).collect()
     }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::OrderId;
-use testkit::PaymentProvider;
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use testkit::{PaymentProvider, wait_until_named};
 
-use super::world::{Running, World, body};
+use super::world::{Running, SOON, World, body};
 
 const STOCK: &str = "select string_agg(concat_ws(' ', sku, available, reserved, sold, received), ';' order by sku) from stock";
 const METRICS: &str = "select string_agg(concat_ws(' ', metric_name, dimension, trim_scale(value)), ';' \
@@ -202,4 +203,56 @@ async fn a_product_that_runs_low_is_announced_once() {
         Some(&br#"{"productId":"p-1","available":9,"threshold":10}"#[..])
     );
     processor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_beside_a_short_order_locks_all_shelves_in_one_order() {
+    let mut world = World::new("crossed").await;
+    let [answers, answered] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (may_answer, has_answered) = (answers.clone(), answered.clone());
+    let provider = PaymentProvider::start(move |_| match may_answer.load(Ordering::SeqCst) {
+        true => {
+            has_answered.store(true, Ordering::SeqCst);
+            ("200 OK", r#"{"status":"captured"}"#)
+        }
+        false => ("503 Service Unavailable", ""),
+    })
+    .await;
+    let flags = ["--workers", "1", "--payment-provider", "http", "--payment-url", provider.url()];
+    let processor = Running::start(&world.bed, &flags).await;
+    world.stock("p-1", 10).await;
+    world.stock("p-5", 1).await;
+    let paid = OrderId::mint();
+    world.order(paid, &body("p-1", 1, "5")).await;
+    world.until_status(paid, "RESERVED").await;
+
+    let (mut first, mut last) = (world.bed.connect().await, world.bed.connect().await);
+    let mut holds_first = holding(&mut first, "p-1").await;
+    let holds_last = holding(&mut last, "p-5").await;
+    // Refused on locked rows, so the next batch locks at once; it has the payment, too.
+    world.order(OrderId::mint(), &body("p-5", 2, "5")).await;
+    let waits = "select count(*)::text from pg_stat_activity \
+         where datname = current_database() and wait_event_type = 'Lock'";
+    world.until(waits, "1").await;
+    answers.store(true, Ordering::SeqCst);
+    world.order(OrderId::mint(), &body("p-5", 2, "5")).await;
+    wait_until_named("the payment", SOON, async || answered.load(Ordering::SeqCst)).await;
+    // For the answer's way to the worker, which waits meanwhile.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    holds_last.commit().await.unwrap();
+    world.until("select count(*)::text from orders where status = 'REJECTED'", "1").await;
+    world.until(waits, "1").await;
+    let other = "select 1 from stock where sku = 'p-5' for update nowait";
+    sqlx::query(other).execute(&mut *holds_first).await.expect("p-1 is waited for before p-5");
+    holds_first.commit().await.unwrap();
+    world.until_status(paid, "PAID").await;
+    processor.stop().await;
+}
+
+/// A transaction that has this product's shelf.
+async fn holding<'c>(connection: &'c mut PgConnection, sku: &str) -> Transaction<'c, Postgres> {
+    let mut transaction = connection.begin().await.unwrap();
+    let lock = "select 1 from stock where sku = $1 for no key update";
+    sqlx::query(lock).bind(sku).execute(&mut *transaction).await.unwrap();
+    transaction
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use contract::{OrderId, Sku};
 use foldhash::fast::FixedState;
-use processor::decide::{EventOut, OrderState, Outcome, Refund};
+use processor::decide::{EventOut, OrdersById, Outcome, Refund};
 use processor::lane::{Claim, LaneId, Source, Tenure};
 use processor::store::{Advance, Pending, Recovered, Retired};
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(crate) struct Deed {
     pub(crate) refused: BTreeMap<Place, &'static str>,
     /// How many commits there were before the transaction began.
     pub(crate) begun: usize,
-    pub(crate) unsettled: HashMap<OrderId, OrderState, FixedState>,
+    pub(crate) unsettled: OrdersById,
     pub(crate) retired: Retired,
     /// Pieces that were seen when it was decided.
     pub(crate) seen: Vec<(Sku, Option<i64>)>,

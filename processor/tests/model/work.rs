@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use contract::{OrderId, Sku};
-use foldhash::fast::FixedState;
 use processor::decide::{
-    Books, Certainty, Decided, OrderState, Outcome, Refusal, Shelf, StockView,
+    Books, Certainty, Decided, OrdersById, Outcome, Refusal, Shelf, StockView,
 };
 use processor::lane::LaneId;
 use processor::store::{Advance, Applied, LastSeen, Retired, view};
@@ -54,7 +53,7 @@ pub(crate) struct Work<'l> {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) retired: BTreeMap<LaneId, Retired>,
     pub(crate) advances: BTreeMap<LaneId, Advance>,
-    pub(crate) unsettled: HashMap<OrderId, OrderState, FixedState>,
+    pub(crate) unsettled: OrdersById,
     pub(crate) next: Statement,
     pub(crate) transaction: usize,
     pub(crate) applied: Option<Applied<'l>>,
@@ -212,16 +211,27 @@ impl<'l> Work<'l> {
 
     /// Reads what the decision needs.
     fn look(&mut self, ledger: &mut Ledger, seen: &mut LastSeen) -> Result<bool, Failed> {
-        let skus = view::skus(&self.new);
         let mut named: Vec<_> = view::orders_named(&self.new).into_iter().map(OrderId).collect();
+        let mut orders = match self.certainty {
+            Certainty::LastSeen => self.unsettled.clone(),
+            Certainty::Locked => {
+                named.extend(self.unsettled.keys());
+                OrdersById::default()
+            }
+        };
+        orders.extend(
+            named
+                .iter()
+                .filter_map(|id| Some((*id, ledger.tables.orders.get(id)?.state.clone()))),
+        );
         let shelf = |tables: &Tables, sku: &Sku| {
             tables.stock.get(sku).map(|shelf| (sku.clone(), Shelf { available: shelf.available }))
         };
         let stock = if self.certainty == Certainty::Locked {
+            let skus = view::movable(&self.new, &orders);
             let rows = skus.values().filter(|sku| ledger.tables.stock.contains_key(**sku));
             let rows = rows.map(|sku| Lock::Shelf((*sku).clone()));
-            let orders = named.iter().chain(self.unsettled.keys()).map(|id| Lock::Order(*id));
-            let rows = rows.chain(orders).collect();
+            let rows = rows.chain(named.iter().map(|id| Lock::Order(*id))).collect();
             if !ledger.lock(self.transaction, rows) {
                 return Ok(false);
             }
@@ -230,21 +240,12 @@ impl<'l> Work<'l> {
             seen.learn(shelves.iter().map(|(sku, shelf)| (sku.clone(), *shelf)));
             StockView::new(shelves, Certainty::Locked)
         } else {
+            let skus = view::skus(&self.new);
             let unseen = seen.unseen(&skus);
             seen.learn(unseen.iter().filter_map(|name| shelf(&ledger.tables, skus[name])));
             seen.view(&skus)
         };
-        let mut books = Books { stock, ..Books::default() };
-        match self.certainty {
-            Certainty::LastSeen => books.orders.clone_from(&self.unsettled),
-            Certainty::Locked => named.extend(self.unsettled.keys()),
-        }
-        books.orders.extend(
-            named
-                .into_iter()
-                .filter_map(|id| Some((id, ledger.tables.orders.get(&id)?.state.clone()))),
-        );
-        self.books = books;
+        self.books = Books { orders, stock };
         Ok(true)
     }
 
