@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use contract::topic::Topics;
 use service::backoff::Backoff;
 use tokio::sync::Notify;
 
@@ -24,7 +25,15 @@ pub enum Parcel {
 }
 
 impl Parcel {
-    fn records(&self) -> usize {
+    /// Where it goes.
+    pub(super) fn topic<'t>(&self, topics: &'t Topics) -> &'t str {
+        match self {
+            Self::Events(..) => &topics.order_events,
+            Self::Dead(_) => &topics.dlq,
+        }
+    }
+
+    pub(super) fn records(&self) -> usize {
         match self {
             Self::Events(_, events) => events.len(),
             Self::Dead(letters) => letters.len(),
@@ -37,14 +46,16 @@ impl Parcel {
 pub enum Handed {
     /// The receipt tells what becomes of it.
     Over,
-    /// The carrier had no room for all of it, and has to be given it again.
-    NoRoom,
+    /// The carrier has so many of its records and no room for the next one, from which it
+    /// has to be given the parcel again.
+    UpTo(usize),
 }
 
 /// Takes parcels to the broker.
 pub trait Carrier: Send + Sync {
-    /// Sends a parcel and tells the receipt what becomes of it.
-    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed;
+    /// Sends the records of a parcel from this one on, and tells the receipt what becomes
+    /// of them.
+    fn send(&self, parcel: &Parcel, from: usize, receipt: &Arc<Receipt>) -> Handed;
 
     /// Counts the clients that it has had. What an earlier one was given and did not
     /// acknowledge is lost.
@@ -57,14 +68,32 @@ pub trait Carrier: Send + Sync {
     fn revive(&self) -> anyhow::Result<()>;
 }
 
+/// A parcel that is not acknowledged.
+struct Sent {
+    parcel: Parcel,
+    /// What the carrier has of it.
+    handed: Handed,
+    receipt: Option<Arc<Receipt>>,
+}
+
+impl Sent {
+    fn new(parcel: Parcel) -> Self {
+        Self { parcel, handed: Handed::UpTo(0), receipt: None }
+    }
+
+    /// Takes it back, whatever was handed over.
+    fn take_back(&mut self) {
+        (self.handed, self.receipt) = (Handed::UpTo(0), None);
+    }
+}
+
 /// The publisher of one lane; its owner is the only one.
 pub struct LanePublisher {
     lane: LaneId,
     carrier: Arc<dyn Carrier>,
     wake: Arc<Notify>,
-    /// In the order of commits; those without a receipt wait to be handed over, and
-    /// so does everything behind them.
-    sent: VecDeque<(Parcel, Option<Arc<Receipt>>)>,
+    /// In the order of commits.
+    sent: VecDeque<Sent>,
     backoff: Backoff,
     /// Set while what failed or found no room waits to be sent again.
     again_at: Option<Instant>,
@@ -82,15 +111,21 @@ impl LanePublisher {
     pub fn publish(&mut self, parcel: Parcel) {
         // One judgement, one client: should it be replaced meanwhile, it takes nothing.
         let generation = self.carrier.generation();
+        let mut sent = Sent::new(parcel);
         // Ahead of one that is to be sent again it would overtake.
-        let waits = self.again_at.is_some() || self.must_send_again(generation);
-        let receipt = if waits { None } else { self.hand_over(&parcel, generation) };
-        self.sent.push_back((parcel, receipt));
+        if self.again_at.is_none() && !self.must_send_again(generation) {
+            self.hand_over(&mut sent, generation);
+        }
+        self.sent.push_back(sent);
     }
 
-    fn hand_over(&self, parcel: &Parcel, generation: u64) -> Option<Arc<Receipt>> {
-        let receipt = Receipt::new(parcel.records(), generation, self.wake.clone());
-        (self.carrier.send(parcel, &receipt) == Handed::Over).then_some(receipt)
+    /// Hands over what the carrier does not have.
+    fn hand_over(&self, sent: &mut Sent, generation: u64) {
+        let Handed::UpTo(from) = sent.handed else { return };
+        let receipt = sent.receipt.get_or_insert_with(|| {
+            Receipt::new(sent.parcel.records(), generation, self.wake.clone())
+        });
+        sent.handed = self.carrier.send(&sent.parcel, from, receipt);
     }
 
     /// Parcels without acknowledgement.
@@ -100,7 +135,7 @@ impl LanePublisher {
 
     /// Outbox rows without acknowledgement.
     pub fn rows(&self) -> impl Iterator<Item = i64> {
-        self.sent.iter().filter_map(|(parcel, _)| match parcel {
+        self.sent.iter().filter_map(|sent| match &sent.parcel {
             Parcel::Events(id, _) => Some(*id),
             Parcel::Dead(_) => None,
         })
@@ -114,7 +149,7 @@ impl LanePublisher {
     /// Adds what the broker has acknowledged to `retired`, and sends again what
     /// failed.
     pub fn collect(&mut self, retired: &mut Retired, now: Instant) {
-        while let Some((parcel, receipt)) = self.sent.front() {
+        while let Some(Sent { parcel, receipt, .. }) = self.sent.front() {
             let delivery = receipt.as_ref().map(|receipt| receipt.delivery());
             if delivery != Some(Delivery::Acknowledged) {
                 break;
@@ -146,11 +181,11 @@ impl LanePublisher {
 
     fn must_send_again(&self, generation: u64) -> bool {
         self.has_failed(generation)
-            || self.sent.back().is_some_and(|(_, receipt)| receipt.is_none())
+            || self.sent.back().is_some_and(|sent| sent.handed != Handed::Over)
     }
 
     fn has_failed(&self, generation: u64) -> bool {
-        let mut receipts = self.sent.iter().filter_map(|(_, receipt)| receipt.as_ref());
+        let mut receipts = self.sent.iter().filter_map(|sent| sent.receipt.as_ref());
         receipts.any(|receipt| {
             receipt.generation() != generation || receipt.delivery() == Delivery::Failed
         })
@@ -165,21 +200,23 @@ impl LanePublisher {
                 return;
             }
             generation = self.carrier.generation();
-            self.sent.iter_mut().for_each(|(_, receipt)| *receipt = None);
+            self.sent.iter_mut().for_each(Sent::take_back);
         }
-        let full = self.hand_over_rest(generation) == Handed::NoRoom;
+        self.hand_over_rest(generation);
+        let full = self.must_send_again(generation);
         self.again_at = full.then(|| now + self.backoff.next_delay());
     }
 
-    fn hand_over_rest(&mut self, generation: u64) -> Handed {
-        let mut sent = std::mem::take(&mut self.sent);
-        let mut waiting = sent.iter_mut().filter(|(_, receipt)| receipt.is_none());
-        let full = waiting.any(|(parcel, receipt)| {
-            *receipt = self.hand_over(parcel, generation);
-            receipt.is_none()
-        });
-        self.sent = sent;
-        if full { Handed::NoRoom } else { Handed::Over }
+    /// Hands over what was not, up to the first that finds no room.
+    fn hand_over_rest(&mut self, generation: u64) {
+        let mut all = std::mem::take(&mut self.sent);
+        for sent in &mut all {
+            self.hand_over(sent, generation);
+            if sent.handed != Handed::Over {
+                break;
+            }
+        }
+        self.sent = all;
     }
 }
 
@@ -193,17 +230,17 @@ mod tests {
 
     const LANE: LaneId = LaneId { source: Source::Orders, partition: 0 };
 
-    /// Takes so many parcels more, and acknowledges none by itself.
+    /// Takes so many records more, and acknowledges none by itself.
     #[derive(Default)]
     struct Line {
         room: Mutex<usize>,
         generation: Mutex<u64>,
-        taken: Mutex<Vec<(i64, Arc<Receipt>)>>,
+        taken: Mutex<Vec<(String, Arc<Receipt>)>>,
     }
 
     impl Line {
-        fn taken(&self) -> Vec<i64> {
-            self.taken.lock().unwrap().iter().map(|(id, _)| *id).collect()
+        fn taken(&self) -> Vec<String> {
+            self.taken.lock().unwrap().iter().map(|(id, _)| id.clone()).collect()
         }
 
         fn acknowledge(&self) {
@@ -212,12 +249,14 @@ mod tests {
     }
 
     impl Carrier for Line {
-        fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed {
-            let mut room = self.room.lock().unwrap();
-            let Some(left) = room.checked_sub(1) else { return Handed::NoRoom };
-            *room = left;
-            let Parcel::Events(id, _) = parcel else { return Handed::Over };
-            self.taken.lock().unwrap().push((*id, receipt.clone()));
+        fn send(&self, parcel: &Parcel, from: usize, receipt: &Arc<Receipt>) -> Handed {
+            let Parcel::Events(_, events) = parcel else { return Handed::Over };
+            for (n, event) in events.iter().enumerate().skip(from) {
+                let mut room = self.room.lock().unwrap();
+                let Some(left) = room.checked_sub(1) else { return Handed::UpTo(n) };
+                *room = left;
+                self.taken.lock().unwrap().push((event.id.clone(), receipt.clone()));
+            }
             Handed::Over
         }
 
@@ -230,15 +269,16 @@ mod tests {
         }
     }
 
-    fn row(id: i64) -> Parcel {
-        let event = EventOut {
-            id: id.to_string(),
+    /// An outbox row with these events.
+    fn row<const N: usize>(id: i64, events: [&str; N]) -> Parcel {
+        let event = |id: &str| EventOut {
+            id: id.to_owned(),
             kind: "inventory.reserved.v1",
             subject: String::new(),
             time: "".into(),
             data: String::new(),
         };
-        Parcel::Events(id, vec![event])
+        Parcel::Events(id, events.into_iter().map(event).collect())
     }
 
     fn lane(line: &Arc<Line>) -> LanePublisher {
@@ -253,29 +293,48 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_sent_later_and_once() {
-        let line = Arc::new(Line { room: Mutex::new(2), ..Line::default() });
+        let line = Arc::new(Line { room: Mutex::new(3), ..Line::default() });
         let (mut lane, now) = (lane(&line), Instant::now());
-        (1..=4).for_each(|id| lane.publish(row(id)));
-        assert_eq!(line.taken(), [1, 2]);
-        assert!(retired(&mut lane, now).is_empty());
-        *line.room.lock().unwrap() = 9;
-        assert!(retired(&mut lane, now + Duration::from_secs(9)).is_empty());
-        assert_eq!(line.taken(), [1, 2, 3, 4]);
+        lane.publish(row(1, ["a", "b"]));
+        lane.publish(row(2, ["c", "d", "e"]));
+        lane.publish(row(3, ["f"]));
+        assert_eq!(line.taken(), ["a", "b", "c"]);
         line.acknowledge();
-        assert_eq!(retired(&mut lane, now), [1, 2, 3, 4]);
+        assert_eq!(retired(&mut lane, now), [1]);
+        *line.room.lock().unwrap() = 1;
+        let mut later = now + Duration::from_secs(9);
+        assert!(retired(&mut lane, later).is_empty());
+        *line.room.lock().unwrap() = 9;
+        later += Duration::from_secs(9);
+        assert!(retired(&mut lane, later).is_empty());
+        assert_eq!(line.taken(), ["d", "e", "f"]);
+        line.acknowledge();
+        assert_eq!(retired(&mut lane, later), [2, 3]);
+    }
+
+    #[test]
+    fn what_was_sent_in_part_and_failed_is_sent_again_as_a_whole() {
+        let line = Arc::new(Line { room: Mutex::new(1), ..Line::default() });
+        let (mut lane, now) = (lane(&line), Instant::now());
+        lane.publish(row(1, ["a", "b"]));
+        line.taken.lock().unwrap().drain(..).for_each(|(_, receipt)| receipt.fail());
+        *line.room.lock().unwrap() = 9;
+        assert!(retired(&mut lane, now).is_empty());
+        assert!(retired(&mut lane, now + Duration::from_secs(9)).is_empty());
+        assert_eq!(line.taken(), ["a", "b"]);
     }
 
     #[test]
     fn behind_a_client_that_was_replaced_nothing_overtakes() {
         let line = Arc::new(Line { room: Mutex::new(9), ..Line::default() });
         let (mut lane, now) = (lane(&line), Instant::now());
-        lane.publish(row(1));
+        lane.publish(row(1, ["a"]));
         line.taken.lock().unwrap().clear();
         *line.generation.lock().unwrap() = 1;
-        lane.publish(row(2));
+        lane.publish(row(2, ["b"]));
         assert!(line.taken().is_empty());
         assert!(retired(&mut lane, now).is_empty());
         assert!(retired(&mut lane, now + Duration::from_secs(9)).is_empty());
-        assert_eq!(line.taken(), [1, 2]);
+        assert_eq!(line.taken(), ["a", "b"]);
     }
 }

@@ -132,6 +132,23 @@ impl Producer {
         Ok(())
     }
 
+    /// Sends this record of a parcel.
+    fn send_one(
+        &self,
+        client: &ThreadedProducer<Acknowledger>,
+        parcel: &Parcel,
+        n: usize,
+        receipt: &Arc<Receipt>,
+    ) -> Result<(), KafkaError> {
+        match parcel {
+            Parcel::Events(_, events) => self.send_event(client, &events[n], receipt),
+            Parcel::Dead(letters) => {
+                let (record, code, message) = &letters[n];
+                self.send_dead(client, record, (code, message), receipt)
+            }
+        }
+    }
+
     fn send_event(
         &self,
         client: &ThreadedProducer<Acknowledger>,
@@ -200,37 +217,28 @@ fn is(error: &KafkaError, code: RDKafkaErrorCode) -> bool {
 }
 
 impl Carrier for Producer {
-    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed {
+    fn send(&self, parcel: &Parcel, from: usize, receipt: &Arc<Receipt>) -> Handed {
         let client = self.client.load();
         if client.generation != receipt.generation() {
             receipt.fail();
             return Handed::Over;
         }
-        let client = &client.inner;
-        let (topic, sent) = match parcel {
-            Parcel::Events(_, events) => (
-                &self.topics.order_events,
-                events.iter().try_for_each(|event| self.send_event(client, event, receipt)),
-            ),
-            Parcel::Dead(letters) => (
-                &self.topics.dlq,
-                letters.iter().try_for_each(|(record, code, message)| {
-                    self.send_dead(client, record, (code, message), receipt)
-                }),
-            ),
-        };
-        match sent {
-            Ok(()) => {
-                self.overdue.watch(topic, receipt, Instant::now());
-                Handed::Over
-            }
-            Err(error) if is(&error, RDKafkaErrorCode::QueueFull) => Handed::NoRoom,
-            Err(error) => {
-                self.acknowledger.refused(topic, &error);
-                receipt.fail();
-                Handed::Over
+        let (topic, client) = (parcel.topic(&self.topics), &client.inner);
+        if from == 0 {
+            self.overdue.watch(topic, receipt, Instant::now());
+        }
+        for n in from..parcel.records() {
+            match self.send_one(client, parcel, n, receipt) {
+                Ok(()) => {}
+                Err(error) if is(&error, RDKafkaErrorCode::QueueFull) => return Handed::UpTo(n),
+                Err(error) => {
+                    self.acknowledger.refused(topic, &error);
+                    receipt.fail();
+                    break;
+                }
             }
         }
+        Handed::Over
     }
 
     fn generation(&self) -> u64 {

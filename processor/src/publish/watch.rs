@@ -94,7 +94,7 @@ mod tests {
         let stop = CancellationToken::new();
         let watch = tokio::spawn(watch(producer.clone(), health.clone(), stop.clone()));
         for id in 0..16 {
-            producer.send(&parcel(id), &Receipt::new(1, 0, Arc::default()));
+            producer.send(&parcel(id), 0, &Receipt::new(1, 0, Arc::default()));
         }
         let names = async |words: &str| health.problem().is_some_and(|said| said.contains(words));
         wait_until_named("the topic", SOON, async || names(&topics.order_events).await).await;

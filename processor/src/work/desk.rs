@@ -268,7 +268,7 @@ mod tests {
     struct Nowhere;
 
     impl Carrier for Nowhere {
-        fn send(&self, _parcel: &Parcel, _receipt: &Arc<Receipt>) -> Handed {
+        fn send(&self, _parcel: &Parcel, _from: usize, _receipt: &Arc<Receipt>) -> Handed {
             panic!("there is nothing to send")
         }
 

@@ -2,12 +2,11 @@
 //! they end, and end when the server says so, whether or not anybody still
 //! listens.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::{OrderId, Sku};
-use foldhash::fast::FixedState;
-use processor::decide::{EventOut, OrdersById, Outcome, Refund};
+use processor::decide::{EventOut, OrderState, OrdersById, Outcome, Refund};
 use processor::lane::{Claim, LaneId, Source, Tenure};
 use processor::store::{Advance, Pending, Recovered, Retired};
 use uuid::Uuid;

@@ -84,7 +84,7 @@ impl Line {
 }
 
 impl Carrier for Line {
-    fn send(&self, parcel: &Parcel, receipt: &Arc<Receipt>) -> Handed {
+    fn send(&self, parcel: &Parcel, from: usize, receipt: &Arc<Receipt>) -> Handed {
         let mut queue = self.queue.lock().unwrap();
         if queue.generation != receipt.generation() {
             receipt.fail();
@@ -101,9 +101,9 @@ impl Carrier for Line {
                 letters.iter().map(|(record, ..)| Sent::Dead(record.lane, record.offset)).collect()
             }
         };
-        for record in records {
+        for (n, record) in records.into_iter().enumerate().skip(from) {
             if queue.sent.len() >= ROOM {
-                return Handed::NoRoom;
+                return Handed::UpTo(n);
             }
             if self.mutation == Mutation::RetiredBeforeAcknowledged {
                 receipt.acknowledge();

@@ -220,9 +220,7 @@ impl<'l> Work<'l> {
             }
         };
         orders.extend(
-            named
-                .iter()
-                .filter_map(|id| Some((*id, ledger.tables.orders.get(id)?.state.clone()))),
+            named.iter().filter_map(|id| Some((*id, ledger.tables.orders.get(id)?.state.clone()))),
         );
         let shelf = |tables: &Tables, sku: &Sku| {
             tables.stock.get(sku).map(|shelf| (sku.clone(), Shelf { available: shelf.available }))
