@@ -71,7 +71,8 @@ pub enum ProviderKind {
     Simulator,
     /// An HTTP service at --payment-url. `POST /charges {"orderId","amount","currency"}` answers
     /// `{"status":"captured"}` or `{"status":"declined","reason"}`, `POST /refunds` with the same body
-    /// answers 200; both carry the order id as Idempotency-Key, and what gets no such answer is asked again
+    /// answers 200; both carry the order id as Idempotency-Key, and what gets no such answer is asked again.
+    /// A charge that comes after the refund of its key, however late, must be declined
     Http,
 }
 

@@ -15,9 +15,14 @@ const LONG: Duration = Duration::from_secs(3_600);
 /// One question at a time; a question without an answer rests for long, and so does
 /// everything once the breaker opens.
 fn cashier(url: &str) -> Cashier {
+    asking_again_after(url, LONG)
+}
+
+/// The same with another rest.
+fn asking_again_after(url: &str, rest: Duration) -> Cashier {
     let provider = Provider::Http(HttpProvider::new(url).unwrap());
     let breaker = Breaker::new(BreakerConfig { failures_to_open: 1, open_for: LONG, probes: 1 });
-    let config = CashierConfig { concurrency: 1, deadline: LONG, retry: (LONG, LONG) };
+    let config = CashierConfig { concurrency: 1, deadline: LONG, retry: (rest, rest) };
     Cashier::staff(provider, breaker, config, 1).remove(0)
 }
 
@@ -31,6 +36,10 @@ fn of_charges(charges: Vec<Charge>) -> Questions {
 
 async fn ask(cashier: &mut Cashier, questions: Questions) -> Option<Outcome> {
     cashier.ask(questions);
+    hear(cashier).await
+}
+
+async fn hear(cashier: &mut Cashier) -> Option<Outcome> {
     tokio::time::timeout(Duration::from_secs(30), cashier.answer()).await.unwrap()
 }
 
@@ -102,4 +111,26 @@ async fn an_order_that_costs_nothing_is_not_asked_about() {
     let free = charge(0);
     let answer = ask(&mut cashier, of_charges(vec![free.clone()])).await;
     assert_eq!(answer, Some(Outcome::Captured(free.order_id)));
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_asked_no_more_and_its_answer_is_not_heard() {
+    let mut provider = PaymentProvider::start(|_| ("422 Unprocessable Content", "")).await;
+    let mut cashier = asking_again_after(provider.url(), Duration::from_millis(50));
+    let (refused, free) = (charge(1), charge(0));
+    cashier.ask(of_charges(vec![refused.clone(), free.clone()]));
+    // The other has its answer meanwhile.
+    provider.question().await;
+    cashier.forget(&[refused.order_id, free.order_id]);
+    // Whoever owns the lane next, and be it the same, asks anew; here after a cancellation.
+    let lane = LaneId { source: Source::Orders, partition: 3 };
+    let refund = Refund { order_id: free.order_id, amount: free.amount, lane };
+    cashier.ask(Questions { charges: Vec::new(), refunds: vec![refund.clone()] });
+    let mut heard = Vec::new();
+    while cashier.unanswered() > 0 {
+        heard.extend(hear(&mut cashier).await);
+    }
+    assert_eq!(heard, [Outcome::Refunded(refund)]);
+    let again = tokio::time::timeout(Duration::from_millis(500), provider.question()).await;
+    assert!(again.is_err(), "{again:?}");
 }

@@ -1,13 +1,15 @@
 //! The cashier of one worker: asks the provider outside any lock, as often as
 //! it takes, with bounded concurrency, and collects the answers.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::OrderId;
+use foldhash::fast::FixedState;
 use service::backoff::Backoff;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::tab::{Answered, Question, Tab};
 use super::{Admission, Breaker, BreakerState, NoAnswer, Provider, Verdict, within};
@@ -37,6 +39,8 @@ pub(crate) struct Till {
 pub struct Cashier {
     till: Arc<Till>,
     asking: JoinSet<Outcome>,
+    /// The task that asks about an order; there is one at most.
+    tasks: HashMap<OrderId, AbortHandle, FixedState>,
     /// One for each question that may be asked at the same time.
     slots: Arc<Semaphore>,
     tab: Tab,
@@ -56,6 +60,7 @@ impl Cashier {
             .map(|_| Self {
                 till: till.clone(),
                 asking: JoinSet::new(),
+                tasks: HashMap::default(),
                 slots: Arc::new(Semaphore::new(till.config.concurrency)),
                 tab: Tab::default(),
             })
@@ -83,11 +88,8 @@ impl Cashier {
     pub fn answers(&mut self, most: usize) -> Vec<Outcome> {
         let mut answers = Vec::new();
         while answers.len() < most {
-            match self.asking.try_join_next() {
-                Some(Ok(outcome)) => answers.extend(self.answered(outcome)),
-                // A question that panicked stays open; whoever claims the lane
-                // next asks again.
-                Some(Err(error)) => tracing::error!(%error, "a payment task failed"),
+            match self.asking.try_join_next_with_id() {
+                Some(ended) => answers.extend(self.ended(ended)),
                 None => break,
             }
         }
@@ -96,17 +98,44 @@ impl Cashier {
 
     /// Waits for an answer; pending while nothing is asked.
     pub async fn answer(&mut self) -> Option<Outcome> {
-        match self.asking.join_next().await {
-            Some(Ok(outcome)) => self.answered(outcome),
-            Some(Err(error)) => {
-                tracing::error!(%error, "a payment task failed");
-                None
-            }
+        match self.asking.join_next_with_id().await {
+            Some(ended) => self.ended(ended),
             None => std::future::pending().await,
         }
     }
 
-    fn answered(&mut self, outcome: Outcome) -> Option<Outcome> {
+    /// Asks no more about these orders, and hears of them no more. What is with the
+    /// provider already takes its course.
+    pub fn forget(&mut self, orders: &[OrderId]) {
+        for order_id in orders {
+            self.tab.forget(*order_id);
+            if let Some(task) = self.tasks.remove(order_id) {
+                task.abort();
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) -> Option<Outcome> {
+        match ended {
+            Ok((task, outcome)) => self.answered(task, outcome),
+            Err(error) => {
+                // A question that panicked stays open; whoever claims the lane next asks
+                // again.
+                if !error.is_cancelled() {
+                    tracing::error!(%error, "a payment task failed");
+                }
+                None
+            }
+        }
+    }
+
+    fn answered(&mut self, task: Id, outcome: Outcome) -> Option<Outcome> {
+        let order_id = outcome.order_id();
+        // It may have ended just before it was forgotten.
+        if self.tasks.get(&order_id).is_none_or(|current| current.id() != task) {
+            return None;
+        }
+        self.tasks.remove(&order_id);
         match self.tab.answered(outcome) {
             Answered::Settle(outcome) => Some(outcome),
             Answered::Ask(question) => {
@@ -119,12 +148,14 @@ impl Cashier {
     fn put(&mut self, question: Option<Question>) {
         let Some(question) = question else { return };
         let (till, slots) = (self.till.clone(), self.slots.clone());
-        self.asking.spawn(async move {
+        let order_id = question.order_id();
+        let task = self.asking.spawn(async move {
             match question {
                 Question::Charge(charge) => till.charge(&charge, &slots).await,
                 Question::Refund(refund) => till.refund(refund, &slots).await,
             }
         });
+        self.tasks.insert(order_id, task);
     }
 }
 

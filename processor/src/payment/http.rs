@@ -4,6 +4,9 @@
 //! id>` answers `200 {"status":"captured"}` or `200
 //! {"status":"declined","reason":…}`; `POST /refunds` with the same body answers
 //! `200`. Anything else is no answer and is asked again.
+//!
+//! A refund ends its key: a charge that arrives later, from a processor that was frozen
+//! while another one cancelled the order, must be declined.
 
 use bytes::Bytes;
 use contract::{Amount, DeclineReason, OrderId};

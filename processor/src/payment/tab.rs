@@ -25,6 +25,16 @@ pub enum Question {
     Refund(Refund),
 }
 
+impl Question {
+    /// Which order it is about.
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Self::Charge(charge) => charge.order_id,
+            Self::Refund(refund) => refund.order_id,
+        }
+    }
+}
+
 /// What an answer leads to.
 #[derive(Debug)]
 pub enum Answered {
@@ -60,6 +70,12 @@ impl Tab {
                 fresh.then_some(Question::Refund(refund))
             }
         }
+    }
+
+    /// Whatever was asked about an order is somebody else's question now.
+    pub fn forget(&mut self, order_id: OrderId) {
+        self.open.remove(&order_id);
+        self.refunds.remove(&order_id);
     }
 
     /// What an answer leads to.

@@ -43,11 +43,10 @@ impl Desk {
         Self { lanes, unsettled: Unsettled::default(), refunds, carrier, wake }
     }
 
-    /// Takes a lane over: publishes what may not be published, and tells what was
-    /// not answered.
+    /// Takes a lane over that it does not have: publishes what may not be published, and
+    /// tells what was not answered.
     pub fn take_over(&mut self, claim: Claim, recovered: Recovered) -> Questions {
         let lane = claim.lane;
-        self.drop_lane(lane);
         let mut publisher = LanePublisher::new(lane, self.carrier.clone(), self.wake.clone());
         // One by one: all of them together may be more than the producer has room for.
         for letter in recovered.dead {
@@ -116,18 +115,22 @@ impl Desk {
     }
 
     /// Lets a lane go that was found to have another owner.
-    pub fn lose_lane(&mut self, lane: LaneId) {
+    #[must_use = "nobody may ask about its orders any more"]
+    pub fn lose_lane(&mut self, lane: LaneId) -> Vec<OrderId> {
         if let Some(owned) = self.lanes.get(&lane) {
             owned.claim.tenure.end();
         }
-        self.drop_lane(lane);
+        self.drop_lane(lane)
     }
 
-    /// Lets a lane go. What it had under way is the next owner's business.
-    pub fn drop_lane(&mut self, lane: LaneId) {
+    /// Lets a lane go; tells the orders that it had questions about. What it had under
+    /// way is the next owner's business.
+    #[must_use = "nobody may ask about its orders any more"]
+    pub fn drop_lane(&mut self, lane: LaneId) -> Vec<OrderId> {
         self.lanes.remove(&lane);
-        self.unsettled.forget(lane);
-        self.refunds.retain(|_, of| *of != lane);
+        let mut orders = self.unsettled.forget(lane);
+        orders.extend(self.refunds.extract_if(|_, of| *of == lane).map(|(id, _)| id));
+        orders
     }
 
     /// Charges and refunds of its lanes that the provider owes an answer to.
@@ -301,7 +304,9 @@ mod tests {
         desk.take_in(look());
         desk.take_in(look());
         assert_eq!(desk.open_questions(), 3);
-        desk.drop_lane(other);
+        let mut dropped = desk.drop_lane(other);
+        dropped.sort_by_key(|id| *id != refunds[1].order_id);
+        assert_eq!(dropped, [refunds[1].order_id, refunds[2].order_id]);
         assert_eq!(desk.open_questions(), 1);
         desk.take_in(look());
         assert_eq!(desk.open_questions(), 1);

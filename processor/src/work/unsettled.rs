@@ -32,10 +32,10 @@ impl Unsettled {
         }
     }
 
-    /// Forgets a lane that has another owner.
-    pub fn forget(&mut self, lane: LaneId) {
+    /// Forgets a lane that has another owner; tells its orders.
+    pub fn forget(&mut self, lane: LaneId) -> Vec<OrderId> {
         self.offsets.remove(&lane);
-        self.orders.retain(|_, state| state.lane != lane);
+        self.orders.extract_if(|_, state| state.lane == lane).map(|(id, _)| id).collect()
     }
 
     /// How many orders wait.
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn a_lane_that_went_elsewhere_is_forgotten() {
-        let (mut unsettled, _) = waiting(&[5]);
-        unsettled.forget(LANE);
+        let (mut unsettled, ids) = waiting(&[5]);
+        assert_eq!(unsettled.forget(LANE), ids);
         assert_eq!(unsettled.len(), 0);
         assert_eq!(unsettled.resume_offset(LANE, &BTreeSet::new(), 8, 8), 8);
     }

@@ -226,7 +226,7 @@ impl Worker {
             match self.inbox.take() {
                 Some(Task::Record(record)) => records.push(record),
                 Some(Task::Revoked(lane)) => {
-                    self.desk.drop_lane(lane);
+                    self.let_go(lane);
                     records.retain(|record: &Record| record.lane != lane);
                 }
                 Some(Task::Claimed(claim)) => {
@@ -256,9 +256,17 @@ impl Worker {
             lane = %claim.lane, epoch = claim.epoch, next_offset = claim.next_offset,
             outbox = recovered.pending.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
         );
+        // A revocation may have found no room in the queue.
+        self.let_go(claim.lane);
         let questions = self.desk.take_over(claim, recovered);
         self.cashier.ask(questions);
         Ok(())
+    }
+
+    /// Lets a lane go: whatever is asked about its orders is its next owner's to ask.
+    fn let_go(&mut self, lane: LaneId) {
+        let orders = self.desk.drop_lane(lane);
+        self.cashier.forget(&orders);
     }
 
     /// One transaction with these records and all that waits.

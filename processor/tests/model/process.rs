@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contract::OrderId;
 use processor::decide::{Outcome, Questions};
 use processor::lane::{Claim, LaneId};
 use processor::payment::{Answered, Question, Tab};
@@ -62,6 +63,8 @@ pub(crate) struct Processor<'l> {
     retired: BTreeMap<LaneId, Retired>,
     /// Questions under way to the provider.
     pub(crate) asked: Vec<Question>,
+    /// Those whose answers nobody hears.
+    pub(crate) given_up: Vec<Question>,
     pub(crate) line: Arc<Line>,
     stage: Stage<'l>,
     now: Instant,
@@ -82,6 +85,7 @@ impl<'l> Processor<'l> {
             outcomes: Vec::new(),
             retired: BTreeMap::new(),
             asked: Vec::new(),
+            given_up: Vec::new(),
             line,
             stage: Stage::Idle,
             now: Instant::now(),
@@ -220,13 +224,14 @@ impl<'l> Processor<'l> {
             match task {
                 Task::Record(entry) => records.push(entry),
                 Task::Revoked(lane) => {
-                    self.desk.drop_lane(lane);
+                    self.let_go(lane);
                     records.retain(|entry| entry.lane != lane);
                 }
                 Task::Claimed(claim) => {
                     records.retain(|entry| entry.lane != claim.lane);
                     let recovered = recover(self.log, ledger, &claim);
                     ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
+                    self.let_go(claim.lane);
                     let questions = self.desk.take_over(claim, recovered);
                     self.put(questions);
                 }
@@ -254,7 +259,10 @@ impl<'l> Processor<'l> {
             }
             let mut pending = pending(ledger, &claim, &known);
             found |= !pending.lost.is_empty();
-            pending.lost.iter().for_each(|lane| self.desk.lose_lane(*lane));
+            for lane in &pending.lost {
+                let orders = self.desk.lose_lane(*lane);
+                self.forget(&orders);
+            }
             ledger.note(|| Call::Sweep(claim, known.clone(), (&pending).into()));
             let answered = |id| self.outcomes.iter().any(|outcome| outcome.order_id() == id);
             pending.refunds.retain(|refund| !answered(refund.order_id));
@@ -274,6 +282,20 @@ impl<'l> Processor<'l> {
         }
         work.begin(ledger, self.seen.mood());
         self.stage = Stage::Writing(work);
+    }
+
+    fn let_go(&mut self, lane: LaneId) {
+        let orders = self.desk.drop_lane(lane);
+        self.forget(&orders);
+    }
+
+    /// What is with the provider already takes its course; nobody hears of it.
+    pub(super) fn forget(&mut self, orders: &[OrderId]) {
+        for order_id in orders {
+            self.tab.forget(*order_id);
+            let of_it = |question: &mut Question| question.order_id() == *order_id;
+            self.given_up.extend(self.asked.extract_if(.., of_it));
+        }
     }
 
     fn put(&mut self, questions: Questions) {

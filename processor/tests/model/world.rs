@@ -179,7 +179,7 @@ impl<'l> World<'l> {
         match member.process.take() {
             Some(dead) => {
                 self.owners.retain(|_, owner| *owner != which);
-                self.questions.extend(dead.asked);
+                self.questions.extend(dead.asked.into_iter().chain(dead.given_up));
                 self.lines.push(dead.line);
             }
             None => member.process = Some(Processor::new(self.log, self.mutation)),
@@ -189,6 +189,8 @@ impl<'l> World<'l> {
     /// Something of a dead processor, or of a broken connection, arrives.
     fn haunt(&mut self, amount: usize) -> Result<(), String> {
         let orphans = self.orphans();
+        let living = self.members.iter_mut().filter_map(|member| member.process.as_mut());
+        self.questions.extend(living.flat_map(|process| process.given_up.drain(..)));
         match amount % 4 {
             0 if !self.questions.is_empty() => {
                 let question = self.questions.remove(amount % self.questions.len());

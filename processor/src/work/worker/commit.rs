@@ -257,7 +257,8 @@ impl Worker {
                 "lane {lane} stands at commit {seq:?} of epoch {epoch}, not at {ours}: another process uses our claim"
             );
             tracing::warn!(%lane, epoch = claim.epoch, "lane has another owner, nothing of ours was written");
-            self.desk.lose_lane(lane);
+            let orders = self.desk.lose_lane(lane);
+            self.cashier.forget(&orders);
         }
         Ok(())
     }

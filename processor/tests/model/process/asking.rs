@@ -68,7 +68,8 @@ impl<'l> Processor<'l> {
                 Ok(Some(seq)) if seq == claim.commit_seq => {}
                 Ok(Some(seq)) => return Err(format!("{lane} stands at {seq}: {claim:?}")),
                 Ok(None) => {
-                    self.desk.lose_lane(lane);
+                    let orders = self.desk.lose_lane(lane);
+                    self.forget(&orders);
                 }
             }
             lanes.pop();
