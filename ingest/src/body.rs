@@ -22,19 +22,21 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// The bytes of the body.
 pub async fn read(request: Request<Incoming>, deadline: Duration) -> Result<Bytes, Problem> {
-    let (head, body) = request.into_parts();
-    let length = match declared_length(&head.headers, &body) {
+    let length = match declared_length(request.headers(), request.body()) {
         Ok(length) => length,
-        Err(problem) => {
-            // A client that asks first has not sent anything to throw away.
-            if !head.headers.contains_key(EXPECT) {
-                discard(body).await;
-            }
-            return Err(problem);
-        }
+        Err(problem) => return Err(refuse(request, problem).await),
     };
-    drop(head);
-    collect(body, length, deadline).await
+    collect(request.into_body(), length, deadline).await
+}
+
+/// Lets a client that is refused before its body was read send it first: a connection
+/// closed while it sends would take the answer along.
+pub async fn refuse(request: Request<Incoming>, problem: Problem) -> Problem {
+    // A client that asks first has not sent anything to throw away.
+    if !request.headers().contains_key(EXPECT) {
+        discard(request.into_body()).await;
+    }
+    problem
 }
 
 fn declared_length(headers: &HeaderMap, body: &Incoming) -> Result<usize, Problem> {

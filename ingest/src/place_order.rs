@@ -13,8 +13,8 @@ use uuid::fmt::Hyphenated;
 use crate::problem::Problem;
 use crate::publisher::Event;
 use crate::reply::{self, Reply};
+use crate::requests;
 use crate::worker::{Pending, Worker};
-use crate::{body, idempotency, requests};
 
 thread_local! {
     /// The decoder's buffers; a worker decodes one order at a time.
@@ -34,15 +34,12 @@ pub struct Taken {
 
 /// Answers 202 once the order is in the log.
 pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<Reply, Problem> {
-    worker.admit()?;
-    let key = idempotency::key(request.headers())?;
-    let traceparent = requests::traceparent(request.headers());
     let (taken, pending) = {
         // Dropped before the wait: librdkafka has its copy, and the connection
         // gets its read buffer back.
-        let body = body::read(request, worker.limits.body_timeout).await?;
-        let taken = take(&body, key.as_deref(), || worker.publisher.mint())?;
-        let pending = send(worker, &taken, traceparent.as_deref(), &body)?;
+        let (head, body) = requests::read(worker, request).await?;
+        let taken = take(&body, head.key.as_deref(), || worker.publisher.mint())?;
+        let pending = send(worker, &taken, head.traceparent.as_deref(), &body)?;
         (taken, pending)
     };
     let position = pending.acknowledged().await?;

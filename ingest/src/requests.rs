@@ -2,6 +2,7 @@
 //! event keyed by what it is about, so that it stays in order with the other
 //! events of that order or product.
 
+use bytes::Bytes;
 use compact_str::{CompactString, format_compact};
 use contract::event::EventType;
 use contract::{CancelRequest, OrderId, Shipment, Sku, StockAdjustment, Violations};
@@ -87,12 +88,9 @@ async fn publish(
     wish: Wish<'_>,
     request: Request<Incoming>,
 ) -> Result<Reply, Problem> {
-    worker.admit()?;
-    let key = idempotency::key(request.headers())?;
-    let traceparent = traceparent(request.headers());
-    let body = body::read(request, worker.limits.body_timeout).await?;
+    let (head, body) = read(worker, request).await?;
     (wish.check)(&body).map_err(Problem::invalid_body)?;
-    let id = match key {
+    let id = match head.key {
         Some(key) => contract::event_id_for_key(wish.scope, wish.subject, &key),
         None => clock::mint(),
     };
@@ -103,7 +101,7 @@ async fn publish(
         id: &id,
         kind: wish.kind,
         time: &time,
-        traceparent: traceparent.as_deref(),
+        traceparent: head.traceparent.as_deref(),
         // A record always has a value; one without would be a tombstone.
         value: if body.is_empty() { b"{}" } else { &body },
     })?;
@@ -117,6 +115,30 @@ async fn publish(
     Ok(reply::accepted(document, format_args!("{}", wish.location), position))
 }
 
+/// What the head of a write says.
+pub struct Head {
+    /// Its `Idempotency-Key`.
+    pub key: Option<CompactString>,
+    /// The client's trace context.
+    pub traceparent: Option<CompactString>,
+}
+
+impl Head {
+    /// Refuses what needs no body to be refused.
+    fn of(worker: &Worker, headers: &HeaderMap) -> Result<Self, Problem> {
+        worker.admit()?;
+        Ok(Self { key: idempotency::key(headers)?, traceparent: traceparent(headers) })
+    }
+}
+
+/// Head and body of a write that may be taken.
+pub async fn read(worker: &Worker, request: Request<Incoming>) -> Result<(Head, Bytes), Problem> {
+    match Head::of(worker, request.headers()) {
+        Ok(head) => Ok((head, body::read(request, worker.limits.body_timeout).await?)),
+        Err(problem) => Err(body::refuse(request, problem).await),
+    }
+}
+
 /// The time of an event: RFC 3339 in UTC with milliseconds. Its 24 characters
 /// need no allocation.
 pub fn now() -> CompactString {
@@ -125,7 +147,7 @@ pub fn now() -> CompactString {
 
 /// The client's trace context, when it has the form of one; it goes into the
 /// log, so nothing else does.
-pub fn traceparent(headers: &HeaderMap) -> Option<CompactString> {
+fn traceparent(headers: &HeaderMap) -> Option<CompactString> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     let dashes = [2, 35, 52];
     let well_formed = text.len() == TRACEPARENT_BYTES

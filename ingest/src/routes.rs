@@ -10,7 +10,7 @@ use crate::problem::{Kind, Problem};
 use crate::query::decode;
 use crate::reply::Reply;
 use crate::worker::Worker;
-use crate::{place_order, requests};
+use crate::{body, place_order, requests};
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -173,7 +173,7 @@ pub async fn answer(worker: &Worker, request: Request<Incoming>) -> Reply {
     let started = Instant::now();
     let (name, outcome) = match Route::parse(request.method(), request.uri().path()) {
         Ok(route) => (route.name(), dispatch(worker, route, request).await),
-        Err(problem) => (Name::Other, Err(problem)),
+        Err(problem) => (Name::Other, Err(body::refuse(request, problem).await)),
     };
     let reply = outcome.unwrap_or_else(Problem::into_reply);
     worker.meter.record(name, reply.status(), started.elapsed());

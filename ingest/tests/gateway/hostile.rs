@@ -120,6 +120,32 @@ async fn every_refusal_of_a_request_is_a_problem_with_the_right_status() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_needs_no_body_reaches_a_client_that_is_still_sending_one() {
+    let mock = mock();
+    let gateway = gateway(&mock).await;
+    let cases = [
+        ("PUT /orders", "", "method-not-allowed"),
+        ("POST /nothing", "", "no-such-route"),
+        ("POST /orders", "idempotency-key: a b\r\n", "invalid-header"),
+        ("POST /stock/p-1/adjustments", "idempotency-key:\r\n", "invalid-header"),
+    ];
+    for (line, headers, word) in cases {
+        let mut connection = Connection::open(gateway.http).await;
+        let head = format!("{line} HTTP/1.1\r\nhost: x\r\n{headers}content-length: 40000\r\n\r\n");
+        connection.send(head.as_bytes()).await;
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(connection.send(&[b' '; 10_000]).await, "{line} was not heard to its end");
+        }
+        assert_eq!(connection.answer().await.expect("no answer").problem(), word);
+        // It goes on being of use.
+        connection.send(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert_eq!(connection.answer().await.expect("closed").problem(), "no-such-route");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn the_largest_body_is_read_and_one_byte_more_is_not() {
     let mock = mock();
     let gateway = gateway(&mock).await;
