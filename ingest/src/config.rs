@@ -45,8 +45,8 @@ pub struct Config {
     /// Open connections; more wait to be accepted
     #[arg(long, env = "INGEST_CONNECTIONS_MAX", default_value = "8192")]
     pub connections_max: NonZeroUsize,
-    /// Writes that wait for the broker's acknowledgement, shared out to the workers; more on one
-    /// get 503 at once
+    /// Writes that wait for the broker's acknowledgement, shared out to the workers; one that has
+    /// its share answers 503 at once
     #[arg(long, env = "INGEST_IN_FLIGHT_MAX", default_value = "2048")]
     pub in_flight_max: NonZeroUsize,
     /// How long the producer gathers records for one request to the broker; while a request is

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 use service::admin::{self, Admin};
 use service::health::Health;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::metrics::{CONNECTIONS, IN_FLIGHT, Meter, Reporter, describe};
@@ -50,7 +50,7 @@ pub async fn run(
     describe();
     let health = Health::default();
     health.fail(CONDITION, State::Starting.reason());
-    let background = TaskTracker::new();
+    let mut background = JoinSet::new();
     let finished = CancellationToken::new();
 
     let acks = acks(&config);
@@ -67,7 +67,7 @@ pub async fn run(
     let draining = CancellationToken::new();
     let notice = notice_drain(&config, &health, &stop, &draining);
     let accept = workers.accept(sockets.http, config.connections_max.get(), &draining);
-    let (accepted, ()) = tokio::join!(
+    let (accepted, (), lived) = tokio::join!(
         async {
             first_word(&publisher, &stop).await;
             let accepted = accept.await;
@@ -75,16 +75,29 @@ pub async fn run(
             stop.cancel();
             accepted
         },
-        notice
+        notice,
+        look_after(&mut background, &stop)
     );
 
     tokio::task::spawn_blocking(|| workers.finish()).await.context("workers did not finish")?;
     flush(&publisher, config.drain_timeout).await?;
     finished.cancel();
-    background.close();
-    background.wait().await;
+    while let Some(ended) = background.join_next().await {
+        ended.context("a background task panicked")?;
+    }
     tracing::info!("drained");
-    accepted
+    accepted.and(lived)
+}
+
+/// None of these tasks ends before the gateway does: without the watch a broker that
+/// went away once would be away for ever, and nobody would be told.
+async fn look_after(background: &mut JoinSet<()>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let Some(Some(ended)) = stop.run_until_cancelled(background.join_next()).await else {
+        return Ok(());
+    };
+    stop.cancel();
+    ended.context("a background task panicked")?;
+    bail!("a background task ended early")
 }
 
 /// Waits until it is known whether a broker is there, or long enough.
@@ -184,4 +197,25 @@ async fn report(mut reporter: Reporter, gauges: Gauges, stop: CancellationToken)
         in_flight.set(gauges.acks.iter().map(|acks| acks.in_flight()).sum::<usize>() as f64);
     }
     reporter.report();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_background_task_that_dies_stops_the_gateway() {
+        let stop = CancellationToken::new();
+        let mut background = JoinSet::new();
+        background.spawn(std::future::pending());
+        background.spawn(async { panic!("as a defect would") });
+        let ended = look_after(&mut background, &stop).await.unwrap_err();
+        assert!(ended.to_string().contains("panicked") && stop.is_cancelled(), "{ended:#}");
+
+        let stop = CancellationToken::new();
+        background.spawn(async {});
+        let ended = look_after(&mut background, &stop).await.unwrap_err();
+        assert!(ended.to_string().contains("early") && stop.is_cancelled(), "{ended:#}");
+        assert!(look_after(&mut background, &stop).await.is_ok());
+    }
 }
