@@ -7,7 +7,7 @@ use crate::record::Skip;
 /// Handles of one lane.
 pub struct LaneMetrics {
     sink: String,
-    /// `notifier_told_total`: events that the sink took.
+    /// `notifier_told_total`: events that the sink took, or refused for good.
     pub told: Counter,
     /// `notifier_duplicates_total`: copies of events seen before, not told.
     pub duplicates: Counter,

@@ -171,7 +171,7 @@ pub struct Record {
     id: Option<Span>,
     kind: Option<Span>,
     time: Option<Span>,
-    /// Every header, name and value; only kept while a dead letter is possible.
+    /// Every header, name and value, for a dead letter.
     headers: Box<[(Span, Option<Span>)]>,
 }
 

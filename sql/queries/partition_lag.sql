@@ -1,5 +1,5 @@
 -- How far is each partition, who owns it, and how much work is left over in it?
--- unsettled: records from the first that had an open charge or refund at the last commit to the newest
+-- unsettled: records from the first that had an open charge at the last commit to the newest
 -- in the books; an idle partition keeps its last number until its next commit.
 -- The end of the log is Kafka's to tell: the processor shows partition_lag_records at /metrics, and
 -- kcat -b $KAFKA_BROKERS -Q -t orders:0:-1 gives the end of a partition.
