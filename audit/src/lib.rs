@@ -14,8 +14,9 @@
 //! it uses words only (names of topics, headers and statuses).
 //!
 //! Limits: whether a shipment came before its payment was settled, and in which
-//! order restocks and orders met, is not in the log; there the audit checks
-//! that what the tables say is possible.
+//! order restocks and orders met, is not in the log. There the audit checks that what
+//! the tables say is possible: by their times, as far as those prove an order, so a
+//! shipment refused within seconds of its payment may be refused wrongly unseen.
 
 pub mod config;
 pub mod error;

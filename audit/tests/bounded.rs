@@ -76,6 +76,7 @@ fn found_at(source: Place, order: i64, status: &str) -> Found<'_> {
         currency: "EUR",
         amount_minor: 100,
         reason: None,
+        decided_us: 1,
     };
     let processed = processed::Row {
         event_id: id,

@@ -7,7 +7,7 @@ use audit::fold::ledger::Ledger;
 use audit::fold::orders::{self, Row};
 use audit::fold::stock::{self, Shelves};
 use audit::fold::totals::Totals;
-use audit::fold::{dead_letters, processed, refused, requests};
+use audit::fold::{dead_letters, payments, processed, refused, requests};
 use audit::invariants::Invariant;
 use audit::place::{Place, Topic, body_hash};
 use audit::rules::{Headers, Record};
@@ -82,6 +82,13 @@ impl Books {
         let body = body_hash(value.as_bytes());
         let row = processed::Row { event_id, place, epoch: 1, body, processed_us };
         processed::judge(&mut self.ledger, &mut self.causes, &row, &mut self.findings);
+    }
+
+    fn payment(&mut self, status: &str, decided_us: i64) {
+        let reason = (status == "DECLINED").then_some("declined");
+        let (order_id, currency, amount_minor) = (ORDER, "EUR", 200);
+        let row = payments::Row { order_id, status, currency, amount_minor, reason, decided_us };
+        payments::judge(&mut self.ledger, &row, &mut self.findings);
     }
 
     fn refused(&mut self, event_id: Uuid, place: Place, event_type: &str, reason: &str) {
@@ -217,11 +224,79 @@ fn a_cancellation_in_another_partition_may_overtake_its_order() {
     // The same when earlier requests of the order are not known.
     let found_alone = |mut books: Books| {
         let (order, request) = (&books.ledger.orders.items()[0], &books.ledger.requests.items()[0]);
-        requests::judge_alone(order, request, &mut books.findings);
+        requests::judge_alone(&books.ledger, order, request, &mut books.findings);
         books.findings.total()
     };
     assert_eq!(found_alone(cancelled(1)), 0);
     assert_eq!(found_alone(cancelled(0)), 1);
+}
+
+const SECOND: i64 = 1_000_000;
+
+/// A refused request at `request_us` of an order whose payment was decided at second 100:
+/// what is false in a whole history, and whether anything is in one of which the earlier
+/// requests are not known.
+fn refused_by_time(kind: &str, partition: i32, status: &str, request_us: i64) -> (bool, bool) {
+    let history = |reason| {
+        let mut books = Books::new();
+        books.created(at(0, 0), ANN);
+        books.record(at(partition, 1), kind, CANCEL, (&ORDER.to_string(), "{}"));
+        let failed = (status == "PAYMENT_FAILED").then_some(r#"{"code": "declined"}"#);
+        books.row(at(0, 0), "ann", status, failed);
+        books.payment(if failed.is_some() { "DECLINED" } else { "CAPTURED" }, 100 * SECOND);
+        books.processed(CANCEL, at(partition, 1), "{}", request_us);
+        books.refused(CANCEL, at(partition, 1), kind, reason);
+        books
+    };
+    let reason = if partition == 0 { "illegal_step" } else { "unknown_order" };
+    let mut alone = history(reason);
+    let (order, request) = (&alone.ledger.orders.items()[0], &alone.ledger.requests.items()[0]);
+    requests::judge_alone(&alone.ledger, order, request, &mut alone.findings);
+    let broken = history(reason).broken();
+    let untrue = broken.contains(&"refused-event-unexpected");
+    (untrue, alone.findings.total() > 0)
+}
+
+#[test]
+fn a_shipment_that_came_after_its_payment_was_refused_wrongly() {
+    let refused = |status, at_us| refused_by_time("order.shipped.v1", 0, status, at_us);
+    let paid_at = 100 * SECOND;
+    assert_eq!(refused("PAID", paid_at), (true, true), "payments come first in a transaction");
+    assert_eq!(refused("PAID", paid_at + 10 * SECOND), (true, true));
+    assert_eq!(refused("PAID", paid_at + 9 * SECOND), (false, false), "the clock was put back");
+    assert_eq!(refused("PAID", paid_at - 1), (false, false));
+    // An earlier one may have shipped it.
+    assert_eq!(refused("SHIPPED", paid_at), (true, false));
+    assert_eq!(refused("PAYMENT_FAILED", paid_at + 10 * SECOND), (false, false));
+}
+
+#[test]
+fn a_cancellation_that_came_before_the_payment_failed_was_refused_wrongly() {
+    let refused = |at_us| refused_by_time("order.cancel_requested.v1", 0, "PAYMENT_FAILED", at_us);
+    assert_eq!(refused(90 * SECOND), (true, true));
+    assert_eq!(refused(91 * SECOND), (false, false), "the clock was put back");
+    assert_eq!(refused(100 * SECOND), (false, false), "payments come first in a transaction");
+}
+
+#[test]
+fn an_order_that_was_paid_long_before_was_known_in_every_partition() {
+    let refused = |at_us| refused_by_time("order.cancel_requested.v1", 1, "PAID", at_us);
+    assert_eq!(refused(220 * SECOND), (true, true));
+    assert_eq!(refused(219 * SECOND), (false, false), "its transaction may not have ended");
+}
+
+/// Only what is needed to judge a refusal is kept.
+#[test]
+fn the_times_of_payments_are_kept_of_orders_of_which_something_is_asked() {
+    let mut settled = audit::fold::settled::Settled::default();
+    settled.ask(ORDER);
+    settled.note(ORDER, 7);
+    settled.note(CANCEL, 8);
+    assert_eq!((settled.of(ORDER), settled.of(CANCEL)), (Some(7), None));
+    settled.keep([ORDER].into_iter());
+    assert_eq!(settled.of(ORDER), Some(7));
+    settled.keep(std::iter::empty());
+    assert_eq!(settled.of(ORDER), None);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::place::Place;
 
 /// A transaction's time is its beginning. The processor waits for none longer, so what
 /// began so much earlier was visible.
-const CERTAINLY_BEFORE_US: i64 = 120_000_000;
+pub(super) const CERTAINLY_BEFORE_US: i64 = 120_000_000;
 
 /// Rejected orders, with the reasons that their rows give.
 #[derive(Default, Debug)]

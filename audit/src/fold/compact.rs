@@ -36,6 +36,7 @@ impl Ledger {
                 kept_requests.push(number);
             }
         }
+        self.settled.keep(requests.items().iter().filter_map(Request::target));
         (self.orders, self.requests, self.lines) = (orders, requests, lines);
         self.repeats.clear();
         self.forget_rivals();

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::by_id::{ById, Identified, Names};
 use super::lines::{Lines, print_line};
 use super::order::Order;
+use super::settled::Settled;
 use super::told::Told;
 use crate::place::{BodyHash, Fingerprint, Place, body_hash, of_text};
 use crate::rules::{self, Defects, Meaning, Record, id_of};
@@ -32,6 +33,8 @@ pub struct Ledger {
     pub skus: Names,
     /// Lines of all orders.
     pub lines: Lines,
+    /// When the payments of orders were decided of which something is asked.
+    pub settled: Settled,
     kept_since_s: u32,
     /// By id: a log that was written twice has as many as it has orders.
     rival_orders: HashMap<Uuid, Vec<Order>>,
@@ -143,6 +146,7 @@ impl Ledger {
             unreadable: HashMap::new(),
             skus: Names::default(),
             lines: Lines::default(),
+            settled: Settled::default(),
             rival_orders: HashMap::new(),
             rival_requests: HashMap::new(),
         }
@@ -237,6 +241,9 @@ impl Ledger {
     }
 
     fn take_request(&mut self, request: Request) {
+        if let Some(order) = request.target() {
+            self.settled.ask(order);
+        }
         let known = self.requests.find(request.id);
         if known.is_none() && self.orders.find(request.id).is_none() {
             self.requests.add(request);

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod receipts;
 pub mod refused;
 pub mod requests;
+pub mod settled;
 pub mod stock;
 pub mod told;
 pub mod totals;

@@ -17,6 +17,7 @@ pub struct Row<'a> {
     pub currency: &'a str,
     pub amount_minor: i64,
     pub reason: Option<&'a str>,
+    pub decided_us: i64,
 }
 
 /// Judges one row and notes it.
@@ -44,6 +45,7 @@ pub fn judge(ledger: &mut Ledger, row: &Row<'_>, findings: &mut Findings) {
         findings.add(Invariant::PaymentStatus, sample(detail));
     }
     order.payment = payment;
+    ledger.settled.note(row.order_id, row.decided_us);
 }
 
 fn misfit(order: &Order, payment: Option<Payment>, row: &Row<'_>) -> Option<String> {

@@ -4,12 +4,13 @@
 //! They have their order's key, so they lie in its partition: what stands before
 //! the order cannot have known it. When partitions were added they may lie in
 //! another, and which was read first is not in the log. Nor is when a payment was
-//! settled, so whether a shipment came too early is the processor's word.
+//! settled: that the times in the tables tell, where they lie far enough apart.
 
 use contract::OrderStatus;
 
 use super::ledger::{Ask, Ledger, Refusal, Request};
 use super::order::Order;
+use super::settled;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 
@@ -42,18 +43,20 @@ pub fn judge_where(ledger: &Ledger, whole: impl Fn(u32) -> bool, findings: &mut 
 }
 
 /// Judges a request of an order whose earlier requests are not known.
-pub fn judge_alone(order: &Order, request: &Request, findings: &mut Findings) {
-    use OrderStatus::{Paid, Reserved};
+pub fn judge_alone(ledger: &Ledger, order: &Order, request: &Request, findings: &mut Findings) {
+    use OrderStatus::{Cancelled, Shipped};
     let Some(status) = order.status else { return };
     let detail = match request.refused {
         None if caused(request, order) => return,
-        Some(Refusal::UnknownOrder) if may_have_come_first(request, order) => return,
+        Some(Refusal::UnknownOrder) if may_have_come_first(ledger, request, order) => return,
         None => format!("neither refused nor the cause of {status}"),
         Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
-        Some(_) if matches!(request.ask, Ask::Cancel(..)) && matches!(status, Reserved | Paid) => {
-            format!("refused, but the order was not final before; it is {status}")
-        }
-        Some(_) => return,
+        // Its cause may have come before.
+        Some(_) if matches!(status, Cancelled | Shipped) => return,
+        Some(_) => match untrue(ledger, order, request, status) {
+            Some(detail) => detail,
+            None => return,
+        },
     };
     add(findings, missing_or_wrong(request), request, &detail);
 }
@@ -66,7 +69,7 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
         let before = is_before(request, order);
         let invariant = missing_or_wrong(request);
         let detail = match request.refused {
-            Some(Refusal::UnknownOrder) if may_have_come_first(request, order) => continue,
+            Some(Refusal::UnknownOrder) if may_have_come_first(ledger, request, order) => continue,
             Some(Refusal::UnknownOrder) => "the order was known".to_owned(),
             None if forgotten(ledger, request) && !caused(request, order) => continue,
             _ if before => "the order was not known yet".to_owned(),
@@ -75,14 +78,11 @@ fn judge_order(ledger: &Ledger, order: &Order, requests: &[&Request], findings: 
                 continue;
             }
             None => format!("neither refused nor the cause of {status}"),
-            Some(_)
-                if cause.is_none()
-                    && had_to_succeed(request, status)
-                    && !caused_elsewhere(requests, request, status) =>
-            {
-                format!("refused, but the order was not final before; it is {status}")
-            }
-            Some(_) => continue,
+            Some(_) if cause.is_some() => continue,
+            Some(_) => match untrue(ledger, order, request, status) {
+                Some(detail) if !caused_elsewhere(requests, request, status) => detail,
+                _ => continue,
+            },
         };
         add(findings, invariant, request, &detail);
     }
@@ -102,9 +102,32 @@ fn is_before(request: &Request, order: &Order) -> bool {
     request.place.partition == order.partition && request.place < order.place()
 }
 
-/// From another partition it may have overtaken its order.
-fn may_have_come_first(request: &Request, order: &Order) -> bool {
-    request.place.partition != order.partition || is_before(request, order)
+/// From another partition it may have overtaken its order, unless that was settled long
+/// before.
+fn may_have_come_first(ledger: &Ledger, request: &Request, order: &Order) -> bool {
+    if request.place.partition == order.partition {
+        return is_before(request, order);
+    }
+    let decided_us = ledger.settled.of(order.id);
+    !decided_us.is_some_and(|at_us| settled::was_known(request, at_us))
+}
+
+/// Why its refusal cannot be true, when no request had an effect before it.
+fn untrue(
+    ledger: &Ledger,
+    order: &Order,
+    request: &Request,
+    status: OrderStatus,
+) -> Option<String> {
+    if had_to_succeed(request, status) {
+        return Some(format!("refused, but the order was not final before; it is {status}"));
+    }
+    let decided_us = ledger.settled.of(order.id)?;
+    let own = request.place.partition == order.partition;
+    (own && settled::bore(request, status, decided_us)).then(|| {
+        let when = if status == OrderStatus::PaymentFailed { "after" } else { "before" };
+        format!("refused, but its payment was decided {when} that; the order is {status}")
+    })
 }
 
 /// Whether a request in another partition did it. Which of the two came first is not

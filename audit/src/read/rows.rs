@@ -30,7 +30,7 @@ pub(super) fn place(row: &PgRow, topics: &Topics) -> Result<Option<Place>, sqlx:
     Ok(topic.map(|topic| Place { topic, partition, offset }))
 }
 
-/// Status, currency, amount and reason of a payment, from column `at` on; nothing
+/// Status, currency, amount, reason and time of a payment, from column `at` on; nothing
 /// where an outer join found none.
 pub(super) fn payment(
     row: &PgRow,
@@ -40,7 +40,8 @@ pub(super) fn payment(
     let Some(status) = row.try_get_unchecked(at)? else { return Ok(None) };
     let (currency, amount_minor) = (row.try_get_unchecked(at + 1)?, row.try_get_unchecked(at + 2)?);
     let reason = row.try_get_unchecked(at + 3)?;
-    Ok(Some(payments::Row { order_id, status, currency, amount_minor, reason }))
+    let decided_us = row.try_get_unchecked::<Micros, _>(at + 4)?.0;
+    Ok(Some(payments::Row { order_id, status, currency, amount_minor, reason, decided_us }))
 }
 
 /// An order from column `at` on, in the order of the table but for its id.

@@ -31,7 +31,8 @@ pub async fn payments(
     snapshot: &mut PgConnection,
     mut visit: impl FnMut(&payments::Row<'_>),
 ) -> Read {
-    const SQL: &str = "select order_id, status::text, currency, amount_minor, reason from payments";
+    const SQL: &str = "select order_id, status::text, currency, amount_minor, reason, decided_at \
+        from payments";
     stream(snapshot, SQL, |row| {
         if let Some(payment) = rows::payment(row, row.try_get(0)?, 1)? {
             visit(&payment);

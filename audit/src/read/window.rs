@@ -19,13 +19,13 @@ const SESSION: &str = "set enable_seqscan = off; set enable_hashjoin = off; \
 const ORDER: &str = "o.order_id, o.customer_id, o.status::text, o.currency, o.total_minor, \
     o.lines::text, o.reason::text, o.shipment::text, o.source_partition, o.source_offset, \
     o.created_at";
-const PAYMENT: &str = "p.status::text, p.currency, p.amount_minor, p.reason";
+const PAYMENT: &str = "p.status::text, p.currency, p.amount_minor, p.reason, p.decided_at";
 const PROCESSED: &str = "e.topic, e.partition, e.\"offset\", e.epoch, e.body_hash, e.processed_at";
 /// Where the columns of an order, a payment and a processed event begin in a row
 /// that has all three; before them stand the id that was asked for and the order's.
 const ORDER_AT: usize = 2;
 const PAYMENT_AT: usize = 12;
-const PROCESSED_AT: usize = 16;
+const PROCESSED_AT: usize = 17;
 
 /// Offsets of one partition: from here, and before there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -46,7 +46,7 @@ impl Books {
             let order = request.target().and_then(|id| ledger.orders.find(id));
             let alone = order.filter(|order| !whole(*order) && !self.repeated.contains(&number));
             if let Some(order) = alone {
-                requests::judge_alone(ledger.orders.get(order), request, findings);
+                requests::judge_alone(ledger, ledger.orders.get(order), request, findings);
             }
         }
         self.unjudged = self.ledger.requests.items().len();

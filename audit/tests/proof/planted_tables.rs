@@ -160,6 +160,12 @@ const IN_TABLES: &[Planted] = &[
         &["refused-event-unexpected"],
     ),
     (
+        "a shipment refused in the very commit that captured its payment",
+        "update payments set decided_at = (select processed_at from processed_events \
+            where event_id = {113}) where order_id = {2}",
+        &["refused-event-unexpected"],
+    ),
+    (
         "a cancellation both done and refused",
         "insert into refused_events select topic, partition, \"offset\", event_id, \
             'order.cancel_requested.v1', {6}::text, 'illegal_step' \
