@@ -190,10 +190,11 @@ fn what_is_kept_does_not_grow_with_repetitions() {
 /// After the retention only the order's row knows that a record repeats it.
 #[test]
 fn a_copy_of_an_order_whose_trace_is_gone_is_no_second_order() {
-    let mut books = Books::new(std::iter::once(((Topic::Orders, 0), 0)), 1, 60);
+    let mut books = books();
     for window in 0..WINDOWS {
         step(&mut books, window * WINDOW..(window + 1) * WINDOW, 0);
     }
+    books.remember_since(1);
     let copy = place(Topic::Orders, WINDOWS * WINDOW);
     take_at(&mut books, copy, 0);
     let _asked = books.asks(|_, _| true);

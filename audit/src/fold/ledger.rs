@@ -152,6 +152,12 @@ impl Ledger {
         }
     }
 
+    /// The processor may have forgotten more meanwhile: what was written before then.
+    pub fn remember_since(&mut self, kept_since_s: u32) {
+        // A clock that is put back brings no row back.
+        self.kept_since_s = self.kept_since_s.max(kept_since_s);
+    }
+
     /// Whether rows about a record of that age may be gone: all but orders,
     /// payments and stock are removed when they are old.
     pub fn may_be_forgotten(&self, logged_s: u32) -> bool {

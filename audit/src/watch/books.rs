@@ -146,6 +146,11 @@ impl Books {
         self.lanes.entry(id).or_insert(Lane::from(0));
     }
 
+    /// Time went on: what was written before then may be forgotten by the processor.
+    pub fn remember_since(&mut self, kept_since_s: u32) {
+        self.ledger.remember_since(kept_since_s);
+    }
+
     /// The partitions of the inputs.
     pub fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
         self.lanes.iter().map(|(id, lane)| (*id, lane))

@@ -85,10 +85,9 @@ impl Watch {
         }
         let inputs = extents.iter().filter(|e| matches!(e.topic, Topic::Orders | Topic::Stock));
         let lanes = inputs.map(|extent| ((extent.topic, extent.partition), extent.low));
-        let kept_since_s = now_s().saturating_sub(seconds(config.retention));
         let mut watch = Self {
             config: config.clone(),
-            books: Books::new(lanes, kept_since_s, seconds(patience(config))),
+            books: Books::new(lanes, kept_since_s(config), seconds(patience(config))),
             tail: None,
             database: None,
             strangers: Vec::new(),
@@ -225,6 +224,11 @@ fn patience(config: &Config) -> Duration {
         Settle::Within(patience) => patience,
         Settle::AsIs => Duration::ZERO,
     }
+}
+
+/// What was written before may be forgotten by the processor, now.
+fn kept_since_s(config: &Config) -> u32 {
+    now_s().saturating_sub(seconds(config.retention))
 }
 
 fn seconds(duration: Duration) -> u32 {

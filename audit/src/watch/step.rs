@@ -71,6 +71,8 @@ impl Watch {
         let reading = reading?;
         self.count_rows(&reading);
         let now_s = super::now_s();
+        // Asked after the snapshot, which lacks what was removed until then.
+        self.books.remember_since(super::kept_since_s(&self.config));
         self.judge(&reading, now_s)?;
         self.read_told(ends, reading.level).await?;
         self.books.close(now_s, reading.level);

@@ -112,14 +112,18 @@ async fn before_within(
     copy: &mut world::Copy,
     patience: Duration,
 ) -> (Watch, testkit::Bed) {
+    let settle = Settle::Within(patience);
+    before_with(copy, Config { settle, ..config(&world.config()) }).await
+}
+
+/// The same, and it goes by this.
+async fn before_with(copy: &mut world::Copy, mut config: Config) -> (Watch, testkit::Bed) {
     let told = testkit::Bed::builder("audit-watch-told").partitions("order_events", 2);
     let told = told.start().await;
     copy.spoil(NOTHING_YET).await;
-    let mut config = config(&world.config());
     config.database_url.clone_from(&copy.url);
     config.topics.order_events.clone_from(&told.topics.order_events);
     config.topics.dlq.clone_from(&told.topics.dlq);
-    config.settle = Settle::Within(patience);
     let mut watch = open(&config).await;
     level(&mut watch).await;
     assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));

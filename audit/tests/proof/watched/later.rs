@@ -7,7 +7,7 @@ use audit::watch::Watch;
 use audit::{Begin, Config};
 use testkit::Bed;
 
-use super::{before_within, config, level, open_from, tell};
+use super::{before_with, before_within, config, level, open_from, tell};
 use crate::world::{self, World, hash, id};
 
 /// A watch that has proved all orders, told of all, and forgotten them.
@@ -156,6 +156,27 @@ async fn an_order_outlives_its_trace() {
     level(&mut watch).await;
     assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));
     assert_eq!(watch.standing().proved_records, 31, "{:?}", watch.standing());
+}
+
+/// What is removed while the watch goes on was written after it began.
+#[tokio::test]
+async fn a_trace_that_grew_old_meanwhile_is_not_missed() {
+    let world = World::honest("audit-watch-old").await;
+    let mut copy = world.copy().await;
+    let retention = Duration::ZERO;
+    let (mut watch, told) =
+        before_with(&mut copy, Config { retention, ..config(&world.config()) }).await;
+    copy.spoil("").await;
+    tell(&world, &told).await;
+    level(&mut watch).await;
+    let places = ask_again(&world).await;
+    let removed = format!("delete from processed_events where event_id = '{}'", id(150));
+    copy.spoil(&format!("{} {removed}", done(&world, &places, true))).await;
+    tell_cancelled(&world, &told).await;
+    // The log has whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    level(&mut watch).await;
+    assert_eq!(watch.report(1.0).broken(), [""; 0], "{}", watch.report(1.0));
 }
 
 #[tokio::test]
