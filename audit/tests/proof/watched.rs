@@ -58,6 +58,10 @@ async fn an_honest_world_is_proved_to_its_head() {
     level(&mut watch).await;
     let report = watch.report(1.0);
     assert_eq!(report.broken(), [""; 0], "{report}");
+    let open: Vec<_> = report.invariants.iter().filter(|i| i.count.is_none()).collect();
+    let open: Vec<_> = open.into_iter().map(|invariant| invariant.name).collect();
+    let unseen = ["processed-event-unexpected", "payment-without-order"];
+    assert_eq!(open, [&["acked-in-log", "acked-readable"][..], &unseen].concat(), "{report}");
     let standing = watch.standing();
     assert!(standing.whole, "{standing:?}");
     assert_eq!((standing.proved_records, standing.proved_orders, standing.late), (28, 10, 0));
