@@ -3,10 +3,10 @@
 //! Progress through the log is a row in the same transaction as the effects. So
 //! in any snapshot the tables are exactly the fold of the log up to the progress
 //! that the same snapshot shows: nothing has to stand still to be compared. A step
-//! reads the log up to there (`step.rs`), the rows of just that part and of what
-//! was under way before, and compares (`books.rs`, `rows.rs`, `close.rs`, `sums.rs`).
-//! What may only be late is a finding after a deadline; what the snapshot rules
-//! out is one at once.
+//! (`step.rs`) reads the log up to there (`reach.rs`), the rows of just that part and
+//! of what was under way before, and compares (`books.rs`, `rows.rs`, `close.rs`,
+//! `sums.rs`). What may only be late is a finding after a deadline; what the snapshot
+//! rules out is one at once.
 //!
 //! Kept are running sums by product, minute and partition, what is under way, and
 //! the last few thousand orders. An order that was proved is forgotten; when
@@ -22,6 +22,7 @@ mod books;
 mod close;
 mod follow;
 pub mod metrics;
+mod reach;
 mod rows;
 mod standing;
 mod step;

@@ -15,16 +15,12 @@ use uuid::Uuid;
 use super::Watch;
 use super::told::{Known, stranger};
 use crate::error::Trouble;
-use crate::fold::progress::{Extent, Row, next_offset};
+use crate::fold::progress::{Extent, next_offset};
 use crate::place::Topic;
 use crate::read::tail::{Go, Until};
 use crate::read::window::{self, found};
 use crate::read::{snapshot, tables};
 
-/// How long a snapshot waits for the client to fetch what is in the log.
-const FOLD_WAIT: Duration = Duration::from_millis(1500);
-/// So many records of one partition are taken in one step.
-const RECORDS_MAX: i64 = 20_000;
 /// So many events of forgotten orders are looked up in one step.
 const STRANGERS_MAX: usize = 5_000;
 /// How long the events before the snapshot may take to arrive.
@@ -151,47 +147,6 @@ impl Watch {
             }
         }
         self.read_on(&from)
-    }
-
-    /// Reads the log up to the progress; says whether it got there everywhere.
-    async fn fold(&mut self, progress: &[Row]) -> Result<bool, Trouble> {
-        let deadline = Instant::now() + FOLD_WAIT;
-        let lanes: Vec<_> = self.books.lanes().map(|(id, lane)| (id, *lane)).collect();
-        let mut behind = Vec::new();
-        let mut level = true;
-        for ((topic, partition), lane) in lanes {
-            let end = next_offset(progress, topic, partition);
-            let to = end.min(lane.folded + RECORDS_MAX);
-            let books = &mut self.books;
-            let tail = self.tail.as_mut().ok_or_else(super::not_open)?;
-            let mut take = |record: &crate::rules::Record<'_>| {
-                books.take(record);
-                Go::On
-            };
-            let until = Until { topic, partition, to, deadline };
-            let next = tail.read(until, &mut take).await?;
-            if next < to {
-                behind.push((topic, partition, end));
-            }
-            level &= next >= to && to == end || end < lane.folded;
-        }
-        if behind.is_empty() { Ok(level) } else { self.beyond(&behind) }
-    }
-
-    /// Progress may be beyond the end of the log: then there is nothing to wait for.
-    fn beyond(&mut self, behind: &[(Topic, i32, i64)]) -> Result<bool, Trouble> {
-        let ends = self.tail.as_ref().ok_or_else(super::not_open)?.extents()?;
-        let mut all = true;
-        for (topic, partition, next) in behind {
-            let end = ends.iter().find(|end| (end.topic, end.partition) == (*topic, *partition));
-            let end = end.map_or(0, |end| if end.low >= end.high { end.high } else { i64::MAX });
-            all &= end < *next;
-            if end < *next {
-                let name = topic.name(&self.config.topics);
-                self.books.beyond(name, *partition, *next, end);
-            }
-        }
-        Ok(all)
     }
 
     async fn read_sums(&mut self, snapshot: &mut PgConnection) -> Result<Sums, Trouble> {
