@@ -37,7 +37,7 @@ impl Default for Findings {
 }
 
 impl Findings {
-    /// For who looks again and again: one invariant counts once an id.
+    /// For who looks again and again: one invariant counts once an id and place.
     pub fn once() -> Self {
         Self { seen: Some(HashSet::new()), ..Self::default() }
     }
@@ -46,10 +46,10 @@ impl Findings {
     pub fn add(&mut self, invariant: Invariant, sample: impl FnOnce() -> Sample) {
         let Some(seen) = &mut self.seen else { return self.count_one(invariant, sample) };
         let sample = sample();
-        let print = Fingerprint::new().number(invariant as i64).bytes(sample.id.as_bytes());
-        let known = seen.contains(&print.clone().finish());
+        let print = print(invariant, &sample);
+        let known = seen.contains(&print);
         if !known && seen.len() < SEEN_MAX {
-            seen.insert(print.finish());
+            seen.insert(print);
         }
         if !known {
             self.count_one(invariant, || sample);
@@ -80,9 +80,17 @@ impl Findings {
     }
 }
 
+/// Of an epoch or a record without a key the id alone says too little.
+fn print(invariant: Invariant, sample: &Sample) -> u64 {
+    let print = Fingerprint::new().number(invariant as i64).bytes(sample.id.as_bytes());
+    let Some(Place { topic, partition, offset }) = sample.place else { return print.finish() };
+    print.number(topic as i64).number(i64::from(partition)).number(offset).finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Topic;
 
     #[test]
     fn who_looks_again_counts_a_place_once() {
@@ -94,6 +102,17 @@ mod tests {
         findings.add(Invariant::StockMissing, || sample("a"));
         assert_eq!(findings.count(Invariant::StockConservation), 2);
         assert_eq!(findings.total(), 3);
+    }
+
+    #[test]
+    fn one_id_in_two_partitions_is_two_places() {
+        let mut findings = Findings::once();
+        for partition in [0, 1, 0] {
+            let place = Some(Place { topic: Topic::Orders, partition, offset: 5 });
+            let sample = || Sample { id: "epoch 2".to_owned(), place, detail: String::new() };
+            findings.add(Invariant::EpochOrder, sample);
+        }
+        assert_eq!(findings.count(Invariant::EpochOrder), 2);
     }
 
     #[test]
