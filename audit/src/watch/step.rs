@@ -193,6 +193,7 @@ impl Watch {
         }
         books.account();
         books.judge_aside(now_s);
+        books.judge_epochs();
         books.judge_overdue(&reading.overdue);
         if reading.level {
             books.judge_level();

@@ -33,9 +33,13 @@ impl Books {
         }
     }
 
+    /// Judges in which order epochs processed each partition.
+    pub fn judge_epochs(&mut self) {
+        self.epochs.judge(&mut self.findings);
+    }
+
     /// Judges rows of the outbox that are there too long: id, topic, partition.
     pub fn judge_overdue(&mut self, rows: &[(i64, String, i32)]) {
-        self.epochs.judge(&mut self.findings);
         for (id, topic, partition) in rows {
             self.findings.add(Invariant::OutboxNotEmpty, || Sample {
                 id: format!("outbox {id}"),
