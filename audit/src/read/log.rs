@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use contract::topic::Topics;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::record::record;
+use super::silent::Silent;
 use crate::config::Progress;
 use crate::error::CannotJudge;
 use crate::fold::progress::Extent;
@@ -19,16 +20,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Reading ends when nothing comes for so long.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
-
-/// Says nothing: every error also comes back from the call, and the end of a
-/// partition is none.
-struct Silent;
-
-impl ClientContext for Silent {
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ConsumerContext for Silent {}
 
 /// The way to the broker.
 #[derive(Clone, Debug)]

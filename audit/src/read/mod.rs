@@ -5,6 +5,7 @@ pub mod log;
 pub mod receipts;
 pub mod record;
 pub mod rows;
+mod silent;
 pub mod snapshot;
 pub mod tables;
 pub mod tail;

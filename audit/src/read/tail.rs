@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use contract::topic::Topics;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::metadata::MetadataPartition;
-use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::log::hole;
 use super::record::record;
+use super::silent::Silent;
 use crate::error::Trouble;
 use crate::fold::progress::Extent;
 use crate::place::Topic;
@@ -25,15 +26,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 /// So many records are handed on before others get their turn.
 const RUN: usize = 256;
-
-/// The end of a partition is no error, and what fails comes back from the call.
-struct Silent;
-
-impl ClientContext for Silent {
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ConsumerContext for Silent {}
 
 /// The readers of all partitions.
 pub struct Tail {
