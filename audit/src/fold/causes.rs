@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::by_id::Names;
-use super::ledger::{Ask, Ledger, Refusal, Request};
+use super::ledger::Ledger;
 use super::order::Order;
+use super::request::{Ask, Refusal, Request};
 use super::totals::Totals;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;

@@ -2,9 +2,10 @@
 //! what is under way and a little of the past.
 
 use super::by_id::ById;
-use super::ledger::{Ask, Ledger, Request};
+use super::ledger::Ledger;
 use super::lines::Lines;
 use super::order::Order;
+use super::request::{Ask, Request};
 
 /// So many unreadable records that are done with are remembered.
 const UNREADABLE_KEPT: usize = 10_000;

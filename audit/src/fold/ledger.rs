@@ -3,16 +3,16 @@
 //! The first record of an event id counts; further ones are repetitions, with
 //! the same body or another. Which one is first is plain within a partition.
 //! When hostile records put one id into several partitions, whichever was
-//! processed first may stand: the tables name it, and [`Ledger::adopt_order`]
-//! and [`Ledger::adopt_request`] take it over.
+//! processed first may stand (`rivals.rs`).
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::by_id::{ById, Identified, Names};
+use super::by_id::{ById, Names};
 use super::lines::{Lines, print_line};
 use super::order::Order;
+use super::request::{Ask, Request};
 use super::settled::Settled;
 use super::told::Told;
 use crate::place::{BodyHash, Fingerprint, Place, body_hash, of_text};
@@ -37,49 +37,8 @@ pub struct Ledger {
     pub settled: Settled,
     kept_since_s: u32,
     /// By id: a log that was written twice has as many as it has orders.
-    rival_orders: HashMap<Uuid, Vec<Order>>,
-    rival_requests: HashMap<Uuid, Vec<Request>>,
-}
-
-/// Something that is asked for, other than an order.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The event.
-    pub id: Uuid,
-    /// Where it lies.
-    pub place: Place,
-    /// Of its value.
-    pub body: BodyHash,
-    /// What is asked for.
-    pub ask: Ask,
-    /// When it was written, by the log's clock.
-    pub logged_s: u32,
-    /// Whether it is in `processed_events`, and since when (µs since 1970).
-    pub processed_us: Option<i64>,
-    /// The reason for which it was refused.
-    pub refused: Option<Refusal>,
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ask {
-    /// To cancel this order; with the fingerprint of the reason.
-    Cancel(Uuid, u64),
-    /// To ship this order; with the fingerprint of how.
-    Ship(Uuid, u64),
-    /// To add or remove pieces of this product.
-    Adjust(u32, i64),
-}
-
-/// Why a readable event had no effect.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// `unknown_order`
-    UnknownOrder,
-    /// `illegal_step`
-    IllegalStep,
-    /// `below_zero`
-    BelowZero,
+    pub(super) rival_orders: HashMap<Uuid, Vec<Order>>,
+    pub(super) rival_requests: HashMap<Uuid, Vec<Request>>,
 }
 
 /// A record with a known event id.
@@ -116,22 +75,6 @@ pub struct Unreadable {
     pub marked: bool,
     /// Whether it is on the dead letter topic.
     pub published: bool,
-}
-
-impl Request {
-    /// The order that is to be cancelled or shipped.
-    pub fn target(&self) -> Option<Uuid> {
-        match self.ask {
-            Ask::Cancel(order, _) | Ask::Ship(order, _) => Some(order),
-            Ask::Adjust(..) => None,
-        }
-    }
-}
-
-impl Identified for Request {
-    fn id(&self) -> Uuid {
-        self.id
-    }
 }
 
 impl Ledger {
@@ -287,48 +230,8 @@ impl Ledger {
         self.unreadable.insert(record.place, unreadable);
     }
 
-    fn repeat(&mut self, id: Uuid, place: Place, body: BodyHash, logged_s: u32) {
+    pub(super) fn repeat(&mut self, id: Uuid, place: Place, body: BodyHash, logged_s: u32) {
         self.repeats.insert(place, Repeat { id, body, logged_s, flagged: false });
-    }
-
-    /// Lets the record at `place` be the one that made the order, when it may
-    /// have been the first.
-    pub fn adopt_order(&mut self, number: u32, place: Place) -> bool {
-        let id = self.orders.get(number).id;
-        let mut rivals = self.rival_orders.get_mut(&id).into_iter().flatten();
-        let Some(rival) = rivals.find(|rival| rival.place() == place) else { return false };
-        let first = self.orders.get_mut(number);
-        std::mem::swap(first, rival);
-        first.processed = rival.processed;
-        self.repeats.remove(&place);
-        let (place, body, logged_s) = (rival.place(), rival.body, rival.logged_s);
-        self.repeat(id, place, body, logged_s);
-        true
-    }
-
-    /// The same for a request.
-    pub fn adopt_request(&mut self, number: u32, place: Place) -> bool {
-        let id = self.requests.get(number).id;
-        let mut rivals = self.rival_requests.get_mut(&id).into_iter().flatten();
-        let Some(rival) = rivals.find(|rival| rival.place == place) else { return false };
-        std::mem::swap(self.requests.get_mut(number), rival);
-        self.repeats.remove(&place);
-        let (place, body, logged_s) = (rival.place, rival.body, rival.logged_s);
-        self.repeat(id, place, body, logged_s);
-        true
-    }
-
-    /// Forgets repetitions from other partitions.
-    pub(super) fn forget_rivals(&mut self) {
-        self.rival_orders.clear();
-        self.rival_requests.clear();
-    }
-
-    /// Whether a record at `place` repeats that event from another partition.
-    pub fn has_rival(&self, id: Uuid, place: Place) -> bool {
-        let mut orders = self.rival_orders.get(&id).into_iter().flatten();
-        let mut requests = self.rival_requests.get(&id).into_iter().flatten();
-        orders.any(|rival| rival.place() == place) || requests.any(|rival| rival.place == place)
     }
 
     /// The body of the first record of that event.

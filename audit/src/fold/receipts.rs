@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::ledger::{Ledger, Request};
+use super::ledger::Ledger;
+use super::request::Request;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::{BodyHash, Place};

@@ -3,7 +3,8 @@
 
 use uuid::Uuid;
 
-use super::ledger::{Ask, Ledger, Refusal};
+use super::ledger::Ledger;
+use super::request::{Ask, Refusal};
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;
 use crate::place::Place;

@@ -8,8 +8,9 @@
 
 use contract::OrderStatus;
 
-use super::ledger::{Ask, Ledger, Refusal, Request};
+use super::ledger::Ledger;
 use super::order::Order;
+use super::request::{Ask, Refusal, Request};
 use super::settled;
 use crate::findings::{Findings, Sample};
 use crate::invariants::Invariant;

@@ -10,7 +10,7 @@ use contract::OrderStatus;
 use uuid::Uuid;
 
 use super::causes::CERTAINLY_BEFORE_US;
-use super::ledger::{Ask, Request};
+use super::request::{Ask, Request};
 
 /// PostgreSQL's clock may be put back between two transactions, by less than this.
 const PUT_BACK_US: i64 = 10_000_000;

@@ -3,9 +3,10 @@
 use contract::OrderStatus;
 
 use super::by_id::Names;
-use super::ledger::{Ask, Ledger, Request};
+use super::ledger::Ledger;
 use super::metrics::{Expected, Metrics};
 use super::order::Order;
+use super::request::{Ask, Request};
 
 /// The sums.
 #[derive(Default, Debug)]

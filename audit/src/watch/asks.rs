@@ -7,9 +7,9 @@ use contract::OrderStatus;
 use uuid::Uuid;
 
 use super::books::Books;
-use crate::fold::ledger::Request;
 use crate::fold::order::{Order, Payment};
 use crate::fold::payments::needs_payment;
+use crate::fold::request::Request;
 use crate::place::Topic;
 use crate::read::window::{Range, Span};
 

@@ -7,7 +7,7 @@ use contract::OrderStatus;
 use super::asks::is_moving;
 use super::books::Books;
 use crate::fold::causes::Arrivals;
-use crate::fold::ledger::{Ask, Request};
+use crate::fold::request::{Ask, Request};
 use crate::fold::{dead_letters, events, orders, payments, processed, refused, requests};
 use crate::invariants::Invariant;
 
