@@ -39,8 +39,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         program: "processor",
         edits: &[Edit {
             file: "processor/src/store/dedupe.rs",
-            right: "if inserted.len() == batch.records.len() {",
-            wrong: "if inserted.len() <= batch.records.len() {",
+            right: "if inserted == batch.records.len() as u64 {",
+            wrong: "if inserted <= batch.records.len() as u64 {",
         }],
         scenario: "redelivery",
         findings: &["dead-letter-unexpected", "stock-conservation", "order-doubled"],

@@ -1,6 +1,7 @@
 //! The view a decision is made on: the orders it touches and the stock it needs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use contract::{Amount, CustomerId, Order, OrderId, OrderStatus, Sku};
 use foldhash::fast::FixedState;
@@ -17,8 +18,8 @@ pub struct OrderState {
     pub status: OrderStatus,
     /// What it costs.
     pub total: Amount,
-    /// Pieces by product, each product once.
-    pub pieces: Vec<(Sku, i64)>,
+    /// What it is made of.
+    pub pieces: Pieces,
     /// When it was taken, in milliseconds since 1970.
     pub created_ms: i64,
     /// The lane of the record it came from.
@@ -34,7 +35,7 @@ impl OrderState {
             customer_id: order.customer_id.clone(),
             status: OrderStatus::Reserved,
             total: order.total,
-            pieces: merge(order),
+            pieces: pieces(order.lines.iter().map(|line| (line.sku.clone(), line.quantity))),
             created_ms,
             lane,
             offset,
@@ -42,16 +43,19 @@ impl OrderState {
     }
 }
 
-/// Pieces by product; the same product on two lines is one demand.
-fn merge(order: &Order) -> Vec<(Sku, i64)> {
-    let mut pieces: Vec<(Sku, i64)> = Vec::with_capacity(order.lines.len());
-    for line in &order.lines {
-        match pieces.iter_mut().find(|(sku, _)| *sku == line.sku) {
-            Some((_, quantity)) => *quantity += line.quantity,
-            None => pieces.push((line.sku.clone(), line.quantity)),
+/// Pieces by product, each product once. A state is copied from hand to hand; these are not.
+pub type Pieces = Arc<[(Sku, i64)]>;
+
+/// Pieces of an order's lines; the same product on two lines is one demand.
+pub fn pieces(lines: impl ExactSizeIterator<Item = (Sku, i64)>) -> Pieces {
+    let mut pieces: Vec<(Sku, i64)> = Vec::with_capacity(lines.len());
+    for (product, more) in lines {
+        match pieces.iter_mut().find(|(sku, _)| *sku == product) {
+            Some((_, quantity)) => *quantity += more,
+            None => pieces.push((product, more)),
         }
     }
-    pieces
+    pieces.into()
 }
 
 /// Orders by id.

@@ -9,7 +9,7 @@ mod rollup;
 mod step;
 mod stock;
 
-pub use books::{Books, OrderState, OrdersById};
+pub use books::{Books, OrderState, OrdersById, Pieces, pieces};
 pub use effects::{
     Charge, Effects, EventOut, PaymentRow, Questions, Refund, Refusal, StatusChange, StockDelta,
 };

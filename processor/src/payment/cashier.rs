@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::tab::{Answered, Question, Tab};
-use super::{Admission, Breaker, BreakerState, NoAnswer, Provider, Verdict, within};
+use super::{Admission, Breaker, BreakerState, NoAnswer, Provider, Verdict};
 use crate::decide::{Charge, Outcome, Questions, Refund};
 use crate::metrics::PaymentMetrics;
 
@@ -166,7 +166,7 @@ impl Till {
         if amount.minor == 0 {
             return Outcome::Captured(order_id);
         }
-        let question = || self.provider.charge(order_id, amount);
+        let question = || self.provider.charge(order_id, amount, self.config.deadline);
         match self.until_answered(order_id, slots, question).await {
             Verdict::Captured => Outcome::Captured(order_id),
             Verdict::Declined(reason) => Outcome::Declined(order_id, reason),
@@ -176,7 +176,7 @@ impl Till {
     async fn refund(&self, refund: Refund, slots: &Semaphore) -> Outcome {
         let Refund { order_id, amount, .. } = refund;
         if amount.minor != 0 {
-            let question = || self.provider.refund(order_id, amount);
+            let question = || self.provider.refund(order_id, amount, self.config.deadline);
             self.until_answered(order_id, slots, question).await;
         }
         Outcome::Refunded(refund)
@@ -212,10 +212,8 @@ impl Till {
     {
         // Nobody closes it.
         let _slot = slots.acquire().await;
-        self.admission().await;
-        let asked = Instant::now();
-        // In a box, so that those who wait for a slot do not need its room.
-        let answer = Box::pin(within(self.config.deadline, question())).await;
+        let asked = self.admission().await;
+        let answer = question().await;
         match &answer {
             Ok(_) => {
                 self.record(Breaker::answered);
@@ -231,11 +229,13 @@ impl Till {
         answer
     }
 
-    async fn admission(&self) {
+    /// Waits until a question may be asked; tells since when.
+    async fn admission(&self) -> Instant {
         loop {
-            let admission = self.breaker().admit(Instant::now());
+            let now = Instant::now();
+            let admission = self.breaker().admit(now);
             match admission {
-                Admission::Ask => return,
+                Admission::Ask => return now,
                 // Spread out, so that all who wait do not come back at once.
                 Admission::Wait(wait) => {
                     tokio::time::sleep(wait.mul_f64(1.0 + fastrand::f64())).await;

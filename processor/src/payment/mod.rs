@@ -55,29 +55,38 @@ impl Provider {
         &self,
         order_id: OrderId,
         amount: Amount,
+        deadline: Duration,
     ) -> Result<Verdict, NoAnswer> {
         match self {
-            Self::Simulator(simulator) => simulator.charge(order_id).await,
-            Self::Http(http) => http.charge(order_id, amount).await,
+            Self::Simulator(simulator) => simulator.charge(order_id, deadline).await,
+            Self::Http(http) => within(deadline, http.charge(order_id, amount)).await,
         }
     }
 
     /// Asks that nothing is kept: refunds what was captured, voids what was not.
-    pub(crate) async fn refund(&self, order_id: OrderId, amount: Amount) -> Result<(), NoAnswer> {
+    pub(crate) async fn refund(
+        &self,
+        order_id: OrderId,
+        amount: Amount,
+        deadline: Duration,
+    ) -> Result<(), NoAnswer> {
         match self {
-            Self::Simulator(simulator) => simulator.refund(order_id).await,
-            Self::Http(http) => http.refund(order_id, amount).await,
+            Self::Simulator(simulator) => simulator.refund(order_id, deadline).await,
+            Self::Http(http) => within(deadline, http.refund(order_id, amount)).await,
         }
     }
 }
 
 /// How long one question may take.
-pub(crate) async fn within<T>(
+async fn within<T>(
     deadline: Duration,
     answer: impl Future<Output = Result<T, NoAnswer>>,
 ) -> Result<T, NoAnswer> {
-    match tokio::time::timeout(deadline, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(NoAnswer::Silence(format!("nothing within {deadline:?}"))),
-    }
+    // In a box, so that those who wait for a slot, or for a simulator, do not need its room.
+    let answer = tokio::time::timeout(deadline, Box::pin(answer)).await;
+    answer.unwrap_or_else(|_| Err(nothing_within(deadline)))
+}
+
+fn nothing_within(deadline: Duration) -> NoAnswer {
+    NoAnswer::Silence(format!("nothing within {deadline:?}"))
 }

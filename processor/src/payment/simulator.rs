@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use contract::{DeclineReason, OrderId};
 
-use super::{NoAnswer, Verdict};
+use super::{NoAnswer, Verdict, nothing_within};
 
 /// How it behaves.
 #[derive(Clone, Debug)]
@@ -39,33 +39,48 @@ impl Simulator {
         Self { config, started: Instant::now() }
     }
 
-    pub(super) async fn charge(&self, order_id: OrderId) -> Result<Verdict, NoAnswer> {
-        self.think().await?;
+    pub(super) async fn charge(
+        &self,
+        order_id: OrderId,
+        deadline: Duration,
+    ) -> Result<Verdict, NoAnswer> {
+        self.think(deadline).await?;
         Ok(self.verdict(order_id))
     }
 
-    pub(super) async fn refund(&self, _order_id: OrderId) -> Result<(), NoAnswer> {
-        self.think().await
+    pub(super) async fn refund(
+        &self,
+        _order_id: OrderId,
+        deadline: Duration,
+    ) -> Result<(), NoAnswer> {
+        self.think(deadline).await
     }
 
-    async fn think(&self) -> Result<(), NoAnswer> {
+    /// Its time is known beforehand, so the deadline needs no timer of its own.
+    async fn think(&self, deadline: Duration) -> Result<(), NoAnswer> {
         if self.is_out() {
             return Err(NoAnswer::Silence("simulated outage".into()));
         }
-        if self.config.timeouts > 0.0 && fastrand::f64() < self.config.timeouts {
-            // The asker's deadline ends this.
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+        let time = self.time();
+        if !time.is_zero() {
+            tokio::time::sleep(time.min(deadline)).await;
         }
-        if !self.config.latency.is_zero() {
-            tokio::time::sleep(self.config.latency.mul_f64((SIGMA * standard_normal()).exp()))
-                .await;
+        if time < deadline { Ok(()) } else { Err(nothing_within(deadline)) }
+    }
+
+    fn time(&self) -> Duration {
+        let SimulatorConfig { timeouts, latency, .. } = self.config;
+        if timeouts > 0.0 && fastrand::f64() < timeouts {
+            return Duration::MAX;
         }
-        Ok(())
+        if latency.is_zero() {
+            return latency;
+        }
+        latency.mul_f64((SIGMA * standard_normal()).exp())
     }
 
     fn is_out(&self) -> bool {
-        let age = self.started.elapsed();
-        self.config.outage.is_some_and(|(from, to)| (from..to).contains(&age))
+        self.config.outage.is_some_and(|(from, to)| (from..to).contains(&self.started.elapsed()))
     }
 
     /// The same for the same order, always.

@@ -1,9 +1,10 @@
 //! Dedupe: an event has its effect once. The insert tells which events are new;
 //! a known one with the same body is a duplicate, with another body a conflict.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
@@ -35,12 +36,12 @@ pub(super) async fn dedupe<'a>(
     let mut firsts: Vec<(Uuid, usize)> = first_of.iter().map(|(id, n)| (*id, *n)).collect();
     firsts.sort_unstable();
     let inserted = insert(connection, database, batch, &firsts).await?;
-    if inserted.len() == batch.records.len() {
+    if inserted == batch.records.len() as u64 {
         let new = batch.records.iter().map(|(record, _)| record).collect();
         return Ok(Deduped { new, conflicts: Vec::new(), duplicates: 0 });
     }
-    let known = known_bodies(connection, &firsts, &inserted).await?;
-    Ok(split(batch, &first_of, &inserted, &known))
+    let found = found(connection, &firsts).await?;
+    Ok(split(batch, &first_of, &found))
 }
 
 async fn insert(
@@ -48,13 +49,13 @@ async fn insert(
     database: &Database,
     batch: &Batch<'_>,
     firsts: &[(Uuid, usize)],
-) -> Result<HashSet<Uuid, FixedState>, sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let rows = firsts.iter().map(|(_, n)| &batch.records[*n]);
     let epoch_of = |record: &Decided| batch.advances.get(&record.lane).map_or(0, |a| a.claim.epoch);
-    let inserted: Vec<Uuid> = sqlx::query_scalar(
+    let done = sqlx::query(
         "insert into processed_events (event_id, topic, partition, \"offset\", epoch, body_hash) \
          select * from unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bytea[]) \
-         on conflict (event_id) do nothing returning event_id",
+         on conflict (event_id) do nothing",
     )
     .bind(firsts.iter().map(|(id, _)| *id).collect::<Vec<_>>())
     .bind(columns::of(rows.clone(), |(record, _)| database.topic(record.lane)))
@@ -62,47 +63,62 @@ async fn insert(
     .bind(columns::of(rows.clone(), |(record, _)| record.offset))
     .bind(columns::of(rows.clone(), |(record, _)| epoch_of(record)))
     .bind(columns::of(rows, |(_, hash)| &hash[..]))
-    .fetch_all(connection)
+    .execute(connection)
     .await?;
-    Ok(inserted.into_iter().collect())
+    Ok(done.rows_affected())
 }
 
-async fn known_bodies(
+/// A row of a batch's events.
+enum Found {
+    /// This transaction inserted it.
+    New,
+    /// It was there, with this body.
+    Known(Vec<u8>),
+}
+
+/// Which rows of these events are new. A transaction without savepoints is known by its
+/// rows' `xmin`.
+async fn found(
     connection: &mut PgConnection,
     firsts: &[(Uuid, usize)],
-    inserted: &HashSet<Uuid, FixedState>,
-) -> Result<HashMap<Uuid, Vec<u8>, FixedState>, sqlx::Error> {
-    let known: Vec<Uuid> =
-        firsts.iter().map(|(id, _)| *id).filter(|id| !inserted.contains(id)).collect();
-    let rows =
-        sqlx::query("select event_id, body_hash from processed_events where event_id = any($1)")
-            .bind(known)
-            .fetch_all(connection)
-            .await?;
-    rows.into_iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+) -> Result<HashMap<Uuid, Found, FixedState>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select event_id, body_hash, xmin = pg_current_xact_id()::xid \
+         from processed_events where event_id = any($1)",
+    )
+    .bind(firsts.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let found = |row: PgRow| {
+        let found = if row.try_get(2)? { Found::New } else { Found::Known(row.try_get(1)?) };
+        Ok((row.try_get(0)?, found))
+    };
+    rows.into_iter().map(found).collect()
 }
 
 fn split<'a>(
     batch: &Batch<'a>,
     first_of: &HashMap<Uuid, usize, FixedState>,
-    inserted: &HashSet<Uuid, FixedState>,
-    known: &HashMap<Uuid, Vec<u8>, FixedState>,
+    found: &HashMap<Uuid, Found, FixedState>,
 ) -> Deduped<'a> {
     let mut deduped = Deduped { new: Vec::new(), conflicts: Vec::new(), duplicates: 0 };
     for (n, (record, hash)) in batch.records.iter().enumerate() {
         let id = record.inbound.event_id;
         let first = first_of.get(&id).copied().unwrap_or(n);
-        let original: Option<&[u8]> = match known.get(&id) {
-            Some(body) => Some(body),
-            None if first != n => Some(&batch.records[first].1),
-            None => None,
-        };
-        match original {
-            None if inserted.contains(&id) => deduped.new.push(record),
+        let original: &[u8] = match found.get(&id) {
+            Some(Found::New) if first == n => {
+                deduped.new.push(record);
+                continue;
+            }
+            Some(Found::New) => &batch.records[first].1,
+            Some(Found::Known(body)) => body,
             // Gone between the two statements: retention. It was processed.
-            None => deduped.duplicates += 1,
-            Some(body) if same(body, hash) => deduped.duplicates += 1,
-            Some(_) => deduped.conflicts.push(Refusal::body_mismatch(record)),
+            None => hash,
+        };
+        if same(original, hash) {
+            deduped.duplicates += 1;
+        } else {
+            deduped.conflicts.push(Refusal::body_mismatch(record));
         }
     }
     deduped

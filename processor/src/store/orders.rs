@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use contract::{Amount, Currency, CustomerId, Order, OrderId, OrderStatus, Sku};
+use foldhash::fast::FixedState;
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::columns;
-use crate::decide::{Certainty, Effects, OrderState, OrdersById, StatusChange};
+use crate::decide::{Certainty, Effects, OrderState, OrdersById, StatusChange, pieces};
 use crate::lane::{LaneId, Source};
 
 pub(super) async fn insert(
@@ -81,7 +82,7 @@ pub(super) async fn step(
 ) -> Result<Stepped, sqlx::Error> {
     let mut rest: Vec<&StatusChange> = changes.iter().collect();
     while !rest.is_empty() {
-        let mut seen = HashSet::with_capacity(rest.len());
+        let mut seen = HashSet::with_capacity_and_hasher(rest.len(), FixedState::default());
         let (mut round, later): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|change| seen.insert(change.order_id));
         round.sort_unstable_by_key(|change| change.order_id);
@@ -144,20 +145,14 @@ pub(super) fn state(row: &PgRow) -> Result<(OrderId, OrderState), sqlx::Error> {
     let lines: String = row.try_get(5)?;
     let lines: Vec<StoredLine<'_>> =
         serde_json::from_str(&lines).map_err(|_| unreadable("lines"))?;
-    let mut pieces: Vec<(Sku, i64)> = Vec::with_capacity(lines.len());
-    for line in lines {
-        let sku = Sku::parse(line.sku).ok_or_else(|| unreadable("lines"))?;
-        match pieces.iter_mut().find(|(known, _)| *known == sku) {
-            Some((_, quantity)) => *quantity += line.quantity,
-            None => pieces.push((sku, line.quantity)),
-        }
-    }
+    let lines = lines.into_iter().map(|line| Some((Sku::parse(line.sku)?, line.quantity)));
+    let lines: Vec<_> = lines.collect::<Option<_>>().ok_or_else(|| unreadable("lines"))?;
     let currency = Currency::parse(row.try_get(3)?).ok_or_else(|| unreadable("currency"))?;
     let state = OrderState {
         customer_id: CustomerId::parse(row.try_get(1)?).ok_or_else(|| unreadable("customer_id"))?,
         status: OrderStatus::parse(row.try_get(2)?).ok_or_else(|| unreadable("status"))?,
         total: Amount { minor: row.try_get(4)?, currency },
-        pieces,
+        pieces: pieces(lines.into_iter()),
         created_ms: row.try_get(6)?,
         lane: LaneId { source: Source::Orders, partition: row.try_get(7)? },
         offset: row.try_get(8)?,

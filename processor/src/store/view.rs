@@ -79,7 +79,7 @@ pub fn skus<'a>(new: &[&'a Decided]) -> BTreeMap<&'a str, &'a Sku> {
 /// the records name, and the pieces of the orders that are settled or cancelled.
 pub fn movable<'a>(new: &[&'a Decided], orders: &'a OrdersById) -> BTreeMap<&'a str, &'a Sku> {
     let mut movable = skus(new);
-    let pieces = orders.values().flat_map(|order| &order.pieces);
+    let pieces = orders.values().flat_map(|order| order.pieces.iter());
     movable.extend(pieces.map(|(sku, _)| (sku.as_str(), sku)));
     movable
 }

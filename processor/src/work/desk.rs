@@ -91,7 +91,7 @@ impl Desk {
             self.refunds.remove(&outcome.order_id());
         }
         let mut effects = applied.effects;
-        let charged: HashSet<OrderId> =
+        let charged: HashSet<OrderId, FixedState> =
             effects.charges.iter().map(|charge| charge.order_id).collect();
         for taken in effects.taken {
             if charged.contains(&taken.order_id) {

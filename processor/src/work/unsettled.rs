@@ -101,7 +101,7 @@ mod tests {
                 customer_id: CustomerId::parse("c").unwrap(),
                 status: OrderStatus::Reserved,
                 total: Amount { minor: 1, currency: Currency::DEFAULT },
-                pieces: Vec::new(),
+                pieces: [].into(),
                 created_ms: 0,
                 lane: LANE,
                 offset: *offset,
