@@ -5,6 +5,7 @@
 //! the outbox rows they cause and the events published from those.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -175,10 +176,12 @@ pub struct Record {
     headers: Box<[(Span, Option<Span>)]>,
 }
 
+/// A part of a record's bytes. Its end is told by one more than that, never 0, so that an
+/// absent part takes no more room: records are moved from hand to hand.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: u32,
-    to: u32,
+    beyond: NonZeroU32,
 }
 
 /// Builds a [`Record`]: appends each part to one buffer.
@@ -238,7 +241,7 @@ impl RecordBuilder {
         // Kafka limits a record to i32 bytes, so these fit.
         let from = self.bytes.len() as u32;
         self.bytes.extend_from_slice(part);
-        Span { from, to: self.bytes.len() as u32 }
+        Span { from, beyond: NonZeroU32::MIN.saturating_add(self.bytes.len() as u32) }
     }
 }
 
@@ -278,6 +281,6 @@ impl Record {
     }
 
     fn slice(&self, span: Span) -> &[u8] {
-        &self.bytes[span.from as usize..span.to as usize]
+        &self.bytes[span.from as usize..span.beyond.get() as usize - 1]
     }
 }

@@ -26,7 +26,7 @@ use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, Source};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
-use crate::work::{QueueFull, Task, WorkQueue};
+use crate::work::{News, QueueFull, Read, Task, WorkQueue};
 
 mod another_log;
 mod hint;
@@ -201,7 +201,7 @@ impl PollLoop {
         // consumer itself, which finds its offset gone.
         feed.expected = record.offset + 1;
         let size = record.size();
-        let task = Task::Record(record);
+        let task = Task::Record(Read { epoch: feed.claim.epoch, record });
         if !feed.stash.is_empty() {
             return feed.stash.push(task, size);
         }
@@ -228,7 +228,7 @@ impl PollLoop {
         let mut stash = Stash::default();
         let expected = claim.next_offset;
         if let Err(QueueFull(task)) =
-            worker_of(&self.workers, lane).try_put(Task::Claimed(claim.clone()))
+            worker_of(&self.workers, lane).try_put(Task::News(News::Claimed(claim.clone())))
         {
             stash.push(task, 0);
         }
@@ -254,7 +254,7 @@ impl PollLoop {
         crate::metrics::show_lag(lane.topic(&self.config.topics), lane.partition, 0);
         // When there is no room the worker learns it from the tenure, and drops
         // the lane when it is claimed again.
-        let _full = worker_of(&self.workers, lane).try_put(Task::Revoked(lane));
+        let _full = worker_of(&self.workers, lane).try_put(Task::News(News::Revoked(lane)));
         tracing::info!(%lane, "partition revoked");
     }
 

@@ -77,9 +77,10 @@ impl Stash {
 mod tests {
     use super::*;
     use crate::lane::{LaneId, Source};
+    use crate::work::News;
 
     fn task(partition: i32) -> Task {
-        Task::Revoked(LaneId { source: Source::Orders, partition })
+        Task::News(News::Revoked(LaneId { source: Source::Orders, partition }))
     }
 
     #[test]

@@ -143,6 +143,11 @@ impl Desk {
         self.lanes.get(&lane).is_some_and(|owned| !owned.claim.tenure.has_ended())
     }
 
+    /// Whether a record that was read under a claim of this epoch may have an effect.
+    pub fn owns_under(&self, lane: LaneId, epoch: i64) -> bool {
+        self.owns(lane) && self.lanes.get(&lane).is_some_and(|owned| owned.claim.epoch == epoch)
+    }
+
     /// The lane an outcome is committed under.
     pub fn lane_of(&self, outcome: &Outcome) -> Option<LaneId> {
         match outcome {

@@ -1,23 +1,43 @@
-//! The queue from the poll loop to one worker: bounded in records and in bytes,
-//! because a record may have a megabyte.
+//! The queue from the poll loop to one worker: records, bounded in number and in bytes,
+//! because a record may have a megabyte, and beside them news of lanes, which no record
+//! may hold up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::Notify;
 
 use crate::lane::{Claim, LaneId, Record};
 
-/// What the poll loop asks of a worker.
+/// More news than a worker has lanes; what finds no room waits with the poll loop.
+const NEWS_MAX: usize = 1024;
+
+/// What the poll loop has for a worker.
 #[derive(Debug)]
 pub enum Task {
-    /// The lane is ours from here on: take up what its last owner left.
-    Claimed(Claim),
-    /// The lane is not ours any more.
-    Revoked(LaneId),
+    /// What became of a lane.
+    News(News),
     /// A record of a claimed lane.
-    Record(Record),
+    Record(Read),
+}
+
+/// What becomes of a lane.
+#[derive(Debug)]
+pub enum News {
+    /// It is ours from here on: take up what its last owner left.
+    Claimed(Claim),
+    /// It is not ours any more.
+    Revoked(LaneId),
+}
+
+/// A record, and under which claim it was read. The news of that claim was sent before it.
+#[derive(Debug)]
+pub struct Read {
+    /// The claim's epoch.
+    pub epoch: i64,
+    /// The record.
+    pub record: Record,
 }
 
 /// The task comes back: there is no room for it.
@@ -26,14 +46,16 @@ pub struct QueueFull(pub Task);
 
 /// The poll loop's end.
 pub struct WorkQueue {
-    sender: Sender<Task>,
+    news: Sender<News>,
+    records: Sender<Read>,
     shared: Arc<Shared>,
     bytes_max: usize,
 }
 
 /// The worker's end.
 pub(super) struct Inbox {
-    receiver: Receiver<Task>,
+    news: Receiver<News>,
+    records: Receiver<Read>,
     shared: Arc<Shared>,
 }
 
@@ -42,14 +64,15 @@ struct Shared {
     wake: Arc<Notify>,
 }
 
-/// A queue of so many tasks and bytes of records. `wake` is told when the poll
+/// A queue of so many records and bytes of them. `wake` is told when the poll
 /// loop has put something in.
-pub fn queue(tasks_max: usize, bytes_max: usize, wake: Arc<Notify>) -> (WorkQueue, InboxHandle) {
-    let (sender, receiver) = bounded(tasks_max);
+pub fn queue(records_max: usize, bytes_max: usize, wake: Arc<Notify>) -> (WorkQueue, InboxHandle) {
+    let (tell, news) = bounded(NEWS_MAX);
+    let (sender, records) = bounded(records_max);
     let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), wake });
     (
-        WorkQueue { sender, shared: shared.clone(), bytes_max },
-        InboxHandle(Inbox { receiver, shared }),
+        WorkQueue { news: tell, records: sender, shared: shared.clone(), bytes_max },
+        InboxHandle(Inbox { news, records, shared }),
     )
 }
 
@@ -62,19 +85,22 @@ impl WorkQueue {
     /// # Errors
     /// [`QueueFull`] when there is no room, or the worker is gone.
     pub fn try_put(&self, task: Task) -> Result<(), QueueFull> {
-        let size = size(&task);
-        if size > 0 && self.shared.bytes.load(Ordering::Relaxed) >= self.bytes_max {
-            return Err(QueueFull(task));
-        }
-        match self.sender.try_send(task) {
-            Ok(()) => {
-                self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-                Ok(())
+        match task {
+            Task::News(news) => {
+                self.news.try_send(news).map_err(|error| QueueFull(Task::News(error.into_inner())))
             }
-            Err(TrySendError::Full(task) | TrySendError::Disconnected(task)) => {
-                Err(QueueFull(task))
-            }
+            Task::Record(read) => self.try_put_record(read),
         }
+    }
+
+    fn try_put_record(&self, read: Read) -> Result<(), QueueFull> {
+        let size = read.record.size();
+        if self.shared.bytes.load(Ordering::Relaxed) >= self.bytes_max {
+            return Err(QueueFull(Task::Record(read)));
+        }
+        self.records.try_send(read).map_err(|error| QueueFull(Task::Record(error.into_inner())))?;
+        self.shared.bytes.fetch_add(size, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Wakes the worker; once after a run of tasks, not once a task.
@@ -84,20 +110,18 @@ impl WorkQueue {
 }
 
 impl Inbox {
-    pub(super) fn take(&self) -> Option<Task> {
-        let task = self.receiver.try_recv().ok()?;
-        self.shared.bytes.fetch_sub(size(&task), Ordering::Relaxed);
-        Some(task)
+    pub(super) fn take_news(&self) -> Option<News> {
+        self.news.try_recv().ok()
     }
 
+    pub(super) fn take_record(&self) -> Option<Read> {
+        let read = self.records.try_recv().ok()?;
+        self.shared.bytes.fetch_sub(read.record.size(), Ordering::Relaxed);
+        Some(read)
+    }
+
+    /// Records that wait.
     pub(super) fn len(&self) -> usize {
-        self.receiver.len()
-    }
-}
-
-fn size(task: &Task) -> usize {
-    match task {
-        Task::Record(record) => record.size(),
-        Task::Claimed(_) | Task::Revoked(_) => 0,
+        self.records.len()
     }
 }

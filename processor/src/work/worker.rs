@@ -14,11 +14,10 @@ use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::Task;
 use super::dead_letter_limit::DeadLetterLimit;
 use super::desk::Desk;
 use super::intake::{Last, Pace, Waiting, pace};
-use super::queue::{Inbox, InboxHandle};
+use super::queue::{Inbox, InboxHandle, News};
 use crate::decide::Outcome;
 use crate::lane::{Claim, LaneId, Record};
 use crate::metrics::WorkerMetrics;
@@ -130,6 +129,7 @@ impl Worker {
     /// Something that retrying cannot mend and no record is to blame for.
     pub async fn run(mut self) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
+            self.hear_news().await?;
             self.collect();
             self.sweep().await?;
             match self.pace() {
@@ -218,27 +218,30 @@ impl Worker {
         }
     }
 
-    /// Takes tasks in order: up to a batch of records, and what the poll loop
-    /// says about lanes between them.
+    /// Takes up to a batch of records.
     async fn take_up(&mut self) -> anyhow::Result<Vec<Record>> {
-        let mut records = Vec::new();
-        while records.len() < self.config.batch_max {
-            match self.inbox.take() {
-                Some(Task::Record(record)) => records.push(record),
-                Some(Task::Revoked(lane)) => {
-                    self.let_go(lane);
-                    records.retain(|record: &Record| record.lane != lane);
-                }
-                Some(Task::Claimed(claim)) => {
-                    records.retain(|record| record.lane != claim.lane);
-                    self.claim(claim).await?;
-                }
-                None => break,
+        let mut read = Vec::new();
+        while read.len() < self.config.batch_max
+            && let Some(next) = self.inbox.take_record()
+        {
+            read.push(next);
+        }
+        // After the records: the claims that they were read under were told before them.
+        self.hear_news().await?;
+        let desk = &self.desk;
+        read.retain(|read| desk.owns_under(read.record.lane, read.epoch));
+        Ok(read.into_iter().map(|read| read.record).collect())
+    }
+
+    /// Lets lanes go and takes lanes over, whatever else has to wait.
+    async fn hear_news(&mut self) -> anyhow::Result<()> {
+        while let Some(news) = self.inbox.take_news() {
+            match news {
+                News::Revoked(lane) => self.let_go(lane),
+                News::Claimed(claim) => self.claim(claim).await?,
             }
         }
-        let desk = &self.desk;
-        records.retain(|record| desk.owns(record.lane));
-        Ok(records)
+        Ok(())
     }
 
     /// Takes a lane over: publishes what may not be published and asks again

@@ -8,6 +8,7 @@ mod ends;
 mod faults;
 mod logs;
 mod outcomes;
+mod pressure;
 mod servers;
 mod standstill;
 mod strays;

@@ -10,7 +10,7 @@ use processor::decide::{Outcome, Questions};
 use processor::lane::{Claim, LaneId};
 use processor::payment::{Answered, Question, Tab};
 use processor::store::{Batch, DeadLetter, LastSeen, Retired};
-use processor::work::Desk;
+use processor::work::{Desk, News};
 use tokio::sync::Notify;
 
 use super::ledger::{self, Call, Found, Ledger};
@@ -21,13 +21,6 @@ use super::topic::Line;
 use super::work::{Went, Work};
 
 mod asking;
-
-/// What the poll thread asks of the worker.
-enum Task<'l> {
-    Claimed(Claim),
-    Revoked(LaneId),
-    Record(&'l Entry),
-}
 
 /// Where the worker is.
 enum Stage<'l> {
@@ -58,7 +51,9 @@ pub(crate) struct Processor<'l> {
     feeds: BTreeMap<LaneId, Feed>,
     /// Partitions assigned and not yet claimed.
     pub(crate) claims: VecDeque<LaneId>,
-    inbox: VecDeque<Task<'l>>,
+    news: VecDeque<News>,
+    /// Records, with the epoch of the claim that they were read under.
+    inbox: VecDeque<(i64, &'l Entry)>,
     outcomes: Vec<Outcome>,
     retired: BTreeMap<LaneId, Retired>,
     /// Questions under way to the provider.
@@ -81,6 +76,7 @@ impl<'l> Processor<'l> {
             seen: LastSeen::default(),
             feeds: BTreeMap::new(),
             claims: VecDeque::new(),
+            news: VecDeque::new(),
             inbox: VecDeque::new(),
             outcomes: Vec::new(),
             retired: BTreeMap::new(),
@@ -105,7 +101,7 @@ impl<'l> Processor<'l> {
         if let Some(assigned) = self.claims.front() {
             let Some(claim) = ledger.claim(*assigned) else { return false };
             self.claims.pop_front();
-            self.inbox.push_back(Task::Claimed(claim.clone()));
+            self.news.push_back(News::Claimed(claim.clone()));
             let expected = claim.next_offset;
             self.feeds.insert(claim.lane, Feed { claim, expected });
             return true;
@@ -115,7 +111,7 @@ impl<'l> Processor<'l> {
         while let Some(entry) = self.log.at(lane, feed.expected).filter(|e| e.offset < from + most)
         {
             feed.expected += 1;
-            self.inbox.push_back(Task::Record(entry));
+            self.inbox.push_back((feed.claim.epoch, entry));
         }
         feed.expected > from
     }
@@ -125,7 +121,7 @@ impl<'l> Processor<'l> {
         self.claims.retain(|assigned| *assigned != lane);
         if let Some(feed) = self.feeds.remove(&lane) {
             feed.claim.tenure.end();
-            self.inbox.push_back(Task::Revoked(lane));
+            self.news.push_back(News::Revoked(lane));
         }
     }
 
@@ -184,6 +180,7 @@ impl<'l> Processor<'l> {
     /// Whether it has nothing left to do but to read the log.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
+            && self.news.is_empty()
             && self.inbox.is_empty()
             && self.outcomes.is_empty()
             && self.retired.is_empty()
@@ -210,6 +207,8 @@ impl<'l> Processor<'l> {
     fn take_up(&mut self, ledger: &mut Ledger, most: usize) -> bool {
         // Far enough apart for every delay between deliveries.
         self.now += Duration::from_secs(10);
+        let mut heard = !self.news.is_empty();
+        self.hear_news(ledger);
         self.desk.collect(&mut self.retired, self.now);
         let desk = &self.desk;
         self.outcomes.retain(|outcome| desk.may_settle(outcome));
@@ -217,27 +216,11 @@ impl<'l> Processor<'l> {
         // Now and then; before it rests, always.
         let idle = self.inbox.is_empty() && self.outcomes.is_empty() && self.retired.is_empty();
         let swept = (idle || most == 5) && self.sweep(ledger);
-        let (mut records, mut heard) = (Vec::new(), swept);
-        while records.len() < most {
-            let Some(task) = self.inbox.pop_front() else { break };
-            heard = true;
-            match task {
-                Task::Record(entry) => records.push(entry),
-                Task::Revoked(lane) => {
-                    self.let_go(lane);
-                    records.retain(|entry| entry.lane != lane);
-                }
-                Task::Claimed(claim) => {
-                    records.retain(|entry| entry.lane != claim.lane);
-                    let recovered = recover(self.log, ledger, &claim);
-                    ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
-                    self.let_go(claim.lane);
-                    let questions = self.desk.take_over(claim, recovered);
-                    self.put(questions);
-                }
-            }
-        }
-        records.retain(|entry| self.desk.owns(entry.lane));
+        let most = most.min(self.inbox.len());
+        heard |= most > 0 || swept;
+        let mut read: Vec<_> = self.inbox.drain(..most).collect();
+        read.retain(|(epoch, entry)| self.desk.owns_under(entry.lane, *epoch));
+        let records: Vec<_> = read.into_iter().map(|(_, entry)| entry).collect();
         let outcomes = std::mem::take(&mut self.outcomes);
         let retired = std::mem::take(&mut self.retired);
         if records.is_empty() && outcomes.is_empty() && retired.is_empty() {
@@ -246,6 +229,21 @@ impl<'l> Processor<'l> {
         let work = Box::new(Work::new(records, outcomes, retired));
         self.try_part(ledger, work);
         true
+    }
+
+    fn hear_news(&mut self, ledger: &mut Ledger) {
+        while let Some(news) = self.news.pop_front() {
+            match news {
+                News::Revoked(lane) => self.let_go(lane),
+                News::Claimed(claim) => {
+                    let recovered = recover(self.log, ledger, &claim);
+                    ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
+                    self.let_go(claim.lane);
+                    let questions = self.desk.take_over(claim, recovered);
+                    self.put(questions);
+                }
+            }
+        }
     }
 
     /// Looks for what others left to its lanes; whether there was something.
