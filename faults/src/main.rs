@@ -12,6 +12,7 @@ mod link;
 mod load;
 mod mutation;
 mod needs;
+mod notices;
 mod play;
 mod recovery;
 mod report;

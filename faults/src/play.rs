@@ -11,6 +11,7 @@ use crate::baseline::Baseline;
 use crate::books::audit;
 use crate::expect::{self, Expect};
 use crate::load::Seen;
+use crate::notices;
 use crate::recovery::recover;
 use crate::report::Outcome;
 use crate::scenario::{Action, Scenario};
@@ -116,6 +117,8 @@ async fn judge(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> R
     let env = world.squad.env().to_vec();
     let verdict = audit(world.folder(), round.files, &world.receipts, &env).await?;
     outcome.audit = if round.expects(Expect::Retold) { verdict.without_retold() } else { verdict };
+    // The audit has waited until everything is settled, and with that in the log.
+    outcome.wrong.extend(notices::check(world).await?);
     Ok(())
 }
 

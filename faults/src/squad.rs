@@ -9,11 +9,9 @@ use rustix::process::Signal;
 use stack::service::{Launch, Life, Service, free_port, set};
 use tokio::time::{Instant, sleep};
 
+use crate::notices::{Gaps, TELL_PATIENCE};
 use crate::scenario::Program;
 
-/// How long a notifier may take to tell again: a client that has lost Kafka is looked at
-/// after its silence and after what it still waits for.
-const TELL_PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A program, and the folder that it comes from instead of the usual one.
@@ -43,6 +41,8 @@ pub(crate) struct Squad {
     deserted: Vec<String>,
     /// Metrics of programs as they were frozen.
     frozen: BTreeMap<Program, String>,
+    /// What the notifier may have left out since it was last asked.
+    gaps: Gaps,
 }
 
 impl Squad {
@@ -50,7 +50,8 @@ impl Squad {
         // The notifier appends, and nobody asks for what it told in another world.
         let _missing = std::fs::remove_file(told(&logs));
         let (running, frozen) = (BTreeMap::new(), BTreeMap::new());
-        Self { programs, logs, env, running, deserted: Vec::new(), frozen }
+        let (deserted, gaps) = (Vec::new(), Gaps::None);
+        Self { programs, logs, env, running, deserted, frozen, gaps }
     }
 
     /// Starts a program that does not run, with settings beside the usual ones. Does not
@@ -95,18 +96,39 @@ impl Squad {
 
     /// Drains a program and waits for its end; nothing when it does not run.
     pub(crate) async fn stop(&mut self, program: Program) -> Result<()> {
-        match self.take(program) {
-            Some(mut service) => service.stop().await,
-            None => Ok(()),
+        let Some(mut service) = self.take(program) else { return Ok(()) };
+        let stopped = service.stop().await;
+        if stopped.is_err() {
+            self.excuse(program);
         }
+        stopped
     }
 
     /// `kill -9`, and its end: the next one takes its ports. Nothing when it does not run.
     pub(crate) async fn kill(&mut self, program: Program) -> Result<()> {
+        self.excuse(program);
         match self.take(program) {
             Some(service) => service.kill().await,
             None => Ok(()),
         }
+    }
+
+    /// What the notifier has in hand counts as told: it is lost with one that does not end
+    /// in order.
+    fn excuse(&mut self, program: Program) {
+        if program == Program::Notifier {
+            self.gaps = Gaps::InHand;
+        }
+    }
+
+    /// What the notifier may have left out since the last call.
+    pub(crate) fn take_gaps(&mut self) -> Gaps {
+        std::mem::replace(&mut self.gaps, Gaps::None)
+    }
+
+    /// The file of notifications.
+    pub(crate) fn told(&self) -> PathBuf {
+        told(&self.logs)
     }
 
     /// Takes a program that is to be ended. The end of one that has ended by itself
@@ -131,7 +153,9 @@ impl Squad {
     pub(crate) async fn freeze(&mut self, program: Program) -> Result<()> {
         let Some(service) = self.running.get(&program) else { return Ok(()) };
         self.frozen.insert(program, service.metrics().await?);
-        service.signal(Signal::STOP)
+        service.signal(Signal::STOP)?;
+        self.excuse(program);
+        Ok(())
     }
 
     /// SIGCONT; nothing when it does not run.

@@ -12,6 +12,7 @@ use crate::kafka::Kafka;
 use crate::link::Links;
 use crate::load::{Load, Seen};
 use crate::needs::{Needs, SmallDisk};
+use crate::notices::Notices;
 use crate::scenario::Program;
 use crate::squad::{Programs, Squad};
 
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) load: Option<Load>,
     /// Receipts of every load so far: the log goes on through all scenarios.
     pub(crate) receipts: Vec<PathBuf>,
+    /// Events and their notifications so far.
+    pub(crate) notices: Notices,
     /// Programs that a scenario has started in its own way.
     unusual: BTreeSet<Program>,
     folder: PathBuf,
@@ -59,15 +62,28 @@ impl World {
             let found = env.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).with_context(|| format!("{name} is not set"))
         };
-        let kafka = Kafka::new(stack.brokers(), &value("ORDERS_TOPIC")?, &value("STOCK_TOPIC")?)?;
+        let topics = [value("ORDERS_TOPIC")?, value("STOCK_TOPIC")?, value("ORDER_EVENTS_TOPIC")?];
+        let kafka = Kafka::new(stack.brokers(), topics)?;
         let ingest = value("INGEST_URL")?;
         let links = Links::new(stack.brokers(), stack.database_url(), &ingest).await?;
         let logs = stack.dir().join(ROUNDS).join(LOGS);
         let folder = programs.folder.clone();
         let squad = Squad::new(programs, logs, env);
         let (held, receipts, unusual) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut world =
-            Self { stack, squad, links, kafka, held, load: None, receipts, unusual, folder, disk };
+        let (load, notices) = (None, Notices::default());
+        let mut world = Self {
+            stack,
+            squad,
+            links,
+            kafka,
+            held,
+            load,
+            receipts,
+            notices,
+            unusual,
+            folder,
+            disk,
+        };
         if let Err(error) = world.start_all().await {
             // What has started lives as long as the harness, and would be in the way.
             let _outcome = world.end().await;

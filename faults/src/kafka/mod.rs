@@ -1,6 +1,7 @@
 //! What the harness itself does to the broker.
 
 mod admin;
+mod events;
 mod records;
 
 use std::collections::HashMap;
@@ -25,20 +26,22 @@ pub(crate) struct Kafka {
     /// Settings of one more client.
     client: ClientConfig,
     orders: String,
+    /// The topic of outgoing events.
+    events: String,
     inputs: Vec<String>,
 }
 
 impl Kafka {
-    /// `inputs` are the topics whose ends count, with `orders` among them.
-    pub(crate) fn new(brokers: &str, orders: &str, stock: &str) -> Result<Self> {
+    /// The ends of `orders` and `stock` count; `events` are read.
+    pub(crate) fn new(brokers: &str, [orders, stock, events]: [String; 3]) -> Result<Self> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "500");
         let producer = config.create().context("cannot make a Kafka producer")?;
         let client = config.clone();
         config.set("group.id", "faults").set("enable.auto.commit", "false");
         let consumer = config.create().context("cannot make a Kafka consumer")?;
-        let (orders, inputs) = (orders.to_owned(), vec![orders.to_owned(), stock.to_owned()]);
-        Ok(Self { consumer, producer, client, orders, inputs })
+        let inputs = vec![orders.clone(), stock];
+        Ok(Self { consumer, producer, client, orders, events, inputs })
     }
 
     /// The topic of orders.
