@@ -37,18 +37,19 @@ pub(crate) struct Seen {
     pub(crate) refused: u64,
     /// Those of them that are no 503.
     pub(crate) refused_otherwise: u64,
-    /// Requests on connections that were refused.
+    /// Requests that got no connection: nobody listened. The proxy always listens.
     pub(crate) unserved: u64,
     /// Other requests without an answer.
     pub(crate) failed: u64,
 }
 
-impl Seen {
-    /// Requests on so many connections that were refused are no other failures.
-    pub(crate) fn without(self, unserved: u64) -> Self {
-        let unserved = unserved.min(self.failed);
-        Self { unserved, failed: self.failed - unserved, ..self }
-    }
+/// Whom clients dial.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dial {
+    /// The gateway itself: whether it listens is what is looked at.
+    Gateway,
+    /// The proxy in front of it.
+    Proxy,
 }
 
 /// A load generator, and where it tells what it saw.
@@ -214,15 +215,27 @@ impl Load {
         let text = std::fs::read(report).context("loadgen left no report")?;
         let report: Value = serde_json::from_slice(&text)?;
         let number = |name: &str| report[name].as_u64().unwrap_or_default();
-        let failures = report["failures"].as_object();
-        let failed =
-            failures.map_or(0, |counts| counts.values().filter_map(Value::as_u64).sum::<u64>());
+        let (unserved, failed) = unanswered(&report);
         self.seen.acknowledged += number("acknowledged");
         self.seen.refused += number("refused");
         self.seen.refused_otherwise += refused_otherwise(&report);
+        self.seen.unserved += unserved;
         self.seen.failed += failed;
         Ok(())
     }
+}
+
+/// Requests of a load generator's report that got no connection, and others without an
+/// answer.
+fn unanswered(report: &Value) -> (u64, u64) {
+    let failures = report["failures"].as_object().into_iter().flatten();
+    failures.fold((0, 0), |(unserved, failed), (kind, count)| {
+        let count = count.as_u64().unwrap_or_default();
+        match kind.as_str() {
+            "connect" => (unserved + count, failed),
+            _ => (unserved, failed + count),
+        }
+    })
 }
 
 /// Answers of a load generator's report that are neither an acknowledgement nor a 503.
@@ -244,6 +257,13 @@ mod tests {
             serde_json::json!({ "refusals": [refusal(503, 7), refusal(500, 2), refusal(400, 1)] });
         assert_eq!(refused_otherwise(&report), 3);
         assert_eq!(refused_otherwise(&serde_json::json!({ "refusals": [] })), 0);
+    }
+
+    #[test]
+    fn only_what_got_no_connection_is_unserved() {
+        let failures = serde_json::json!({ "connect": 9, "closed": 2, "timeout": 1 });
+        assert_eq!(unanswered(&serde_json::json!({ "failures": failures })), (9, 3));
+        assert_eq!(unanswered(&serde_json::json!({ "failures": {} })), (0, 0));
     }
 
     #[tokio::test]

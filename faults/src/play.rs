@@ -10,7 +10,7 @@ use crate::act::act;
 use crate::baseline::Baseline;
 use crate::books::audit;
 use crate::expect::{self, Expect};
-use crate::load::Seen;
+use crate::load::{Dial, Seen};
 use crate::notices;
 use crate::recovery::recover;
 use crate::report::Outcome;
@@ -46,6 +46,10 @@ impl Round<'_> {
         self.parts.len() == 1 && self.parts[0].1.expect.contains(&expect)
     }
 
+    fn dial(&self) -> Dial {
+        if self.expects(Expect::OnlyUnserved) { Dial::Gateway } else { Dial::Proxy }
+    }
+
     /// What clients saw and should not have seen.
     fn unfit_answers(&self, seen: Seen) -> Option<String> {
         let Seen { refused, refused_otherwise, failed, .. } = seen;
@@ -68,9 +72,8 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Outcome {
 }
 
 async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> Result<()> {
-    let unserved = world.links.unserved();
     world.start_as_usual().await?;
-    world.begin_load(round.files, round.rate)?;
+    world.begin_load(round.files, round.rate, round.dial())?;
     let orders = world.kafka.orders().to_owned();
     let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
     world.load()?.flows().await?;
@@ -86,7 +89,7 @@ async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcom
     outcome.standstill_s = longest.as_secs_f64();
     outcome.wrong.extend(unmet(world, round, longest).await);
     outcome.wrong.extend(world.squad.deserters());
-    outcome.seen = world.end_load().await?.without(world.links.unserved() - unserved);
+    outcome.seen = world.end_load().await?;
     outcome.wrong.extend(round.unfit_answers(outcome.seen));
     match round.spoils() {
         true => Ok(()),

@@ -10,7 +10,7 @@ use stack::{Progress, Stack};
 
 use crate::kafka::Kafka;
 use crate::link::Links;
-use crate::load::{Load, Seen};
+use crate::load::{Dial, Load, Seen};
 use crate::needs::{Needs, SmallDisk};
 use crate::notices::Notices;
 use crate::scenario::Program;
@@ -148,13 +148,15 @@ impl World {
         &self.folder
     }
 
-    /// Begins a round's load, through the proxy in front of the gateway.
+    /// Begins a round's load.
     ///
     /// # Errors
     /// The generator cannot be run.
-    pub(crate) fn begin_load(&mut self, files: &Path, rate: u32) -> Result<()> {
+    pub(crate) fn begin_load(&mut self, files: &Path, rate: u32, dial: Dial) -> Result<()> {
         let mut env = self.squad.env().to_vec();
-        stack::service::set(&mut env, "INGEST_URL", self.links.ingest_url());
+        if dial == Dial::Proxy {
+            stack::service::set(&mut env, "INGEST_URL", self.links.ingest_url());
+        }
         self.load = Some(Load::start(&self.folder, files, env, rate)?);
         Ok(())
     }

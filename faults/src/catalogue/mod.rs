@@ -28,6 +28,7 @@ const fn scenario(
 mod tests {
     use super::*;
     use crate::expect::Expect;
+    use crate::link::Link;
 
     #[test]
     fn a_program_that_must_have_counted_is_frozen_before() {
@@ -37,6 +38,18 @@ mod tests {
                 let freeze = Action::Freeze(*program);
                 assert!(steps.iter().any(|(_, action)| *action == freeze), "{name}");
             }
+        }
+    }
+
+    /// Its clients dial the gateway, past the proxy.
+    #[test]
+    fn where_only_the_unserved_may_fail_the_link_of_clients_is_left_alone() {
+        let strict = |scenario: &Scenario| scenario.expect.contains(&Expect::OnlyUnserved);
+        let strict: Vec<_> = catalogue().into_iter().filter(strict).collect();
+        assert!(!strict.is_empty());
+        for Scenario { name, steps, .. } in strict {
+            let touches = |action: &Action| matches!(action, Action::Link(Link::ClientIngest, _));
+            assert!(!steps.iter().any(|(_, action)| touches(action)), "{name}");
         }
     }
 }

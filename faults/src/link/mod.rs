@@ -7,7 +7,6 @@ mod frame;
 mod moment;
 mod proxy;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -112,11 +111,6 @@ impl Links {
     /// Where clients find the gateway.
     pub(crate) fn ingest_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.proxy(Link::ClientIngest).port)
-    }
-
-    /// Connections of clients that no gateway was there for, so far.
-    pub(crate) fn unserved(&self) -> u64 {
-        self.proxy(Link::ClientIngest).refused.load(Ordering::Relaxed)
     }
 
     /// Changes the weather of a link.

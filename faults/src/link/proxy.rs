@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -27,8 +27,6 @@ pub(super) struct Proxy {
     pub(super) port: u16,
     pub(super) weather: watch::Sender<Weather>,
     pub(super) gate: Arc<Gate>,
-    /// Connections that the server refused: nobody listened.
-    pub(super) refused: Arc<AtomicU64>,
     _accepting: JoinSet<()>,
 }
 
@@ -39,19 +37,12 @@ impl Proxy {
         let (weather, forecast) = watch::channel(Weather::default());
         let gate = Arc::new(Gate::new());
         let mut accepting = JoinSet::new();
-        let refused = Arc::default();
-        let shared = (Arc::clone(&gate), Arc::clone(&refused));
-        accepting.spawn(accept(listener, route, forecast, shared));
-        Ok(Self { port, weather, gate, refused, _accepting: accepting })
+        accepting.spawn(accept(listener, route, forecast, Arc::clone(&gate)));
+        Ok(Self { port, weather, gate, _accepting: accepting })
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    route: Route,
-    forecast: Forecast,
-    (gate, refused): (Arc<Gate>, Arc<AtomicU64>),
-) {
+async fn accept(listener: TcpListener, route: Route, forecast: Forecast, gate: Arc<Gate>) {
     let mut connections = JoinSet::new();
     let port = listener.local_addr().map(|address| address.port()).unwrap_or_default();
     loop {
@@ -68,10 +59,9 @@ async fn accept(
                     forecast: forecast.clone(),
                     hold_answer: AtomicBool::new(false),
                 };
-                let refused = Arc::clone(&refused);
                 connections.spawn(async move {
                     // How a connection ends is what both sides see.
-                    let _end = connect(client, &shared, &refused).await;
+                    let _end = connect(client, &shared).await;
                     if shared.hold_answer.into_inner() {
                         shared.gate.takes_another();
                     }
@@ -82,18 +72,14 @@ async fn accept(
     }
 }
 
-async fn connect(client: TcpStream, shared: &Shared, refused: &AtomicU64) -> io::Result<()> {
+async fn connect(client: TcpStream, shared: &Shared) -> io::Result<()> {
     // A connection that is dropped is reset, as by a server that died.
     client.set_zero_linger()?;
     client.set_nodelay(true)?;
     if *shared.forecast.borrow() == Weather::Cut {
         return Ok(());
     }
-    let server = TcpStream::connect(("127.0.0.1", shared.route.server)).await;
-    if server.is_err() {
-        refused.fetch_add(1, Ordering::Relaxed);
-    }
-    let server = server?;
+    let server = TcpStream::connect(("127.0.0.1", shared.route.server)).await?;
     server.set_zero_linger()?;
     server.set_nodelay(true)?;
     carry(client, server, shared).await
