@@ -37,7 +37,7 @@ pub async fn stock(bed: &Bed) -> anyhow::Result<()> {
     };
     wait_until("stocking", (Duration::from_millis(50), STOCKED_DEADLINE), stocked).await?;
     connection.close().await?;
-    processor.stop().await
+    Ok(processor.stop().await?)
 }
 
 /// Puts orders on the orders topic; their receipts go to a file.

@@ -7,6 +7,7 @@ mod baseline;
 mod books;
 mod catalogue;
 mod expect;
+mod failed;
 mod kafka;
 mod link;
 mod load;

@@ -10,20 +10,18 @@ use crate::act::act;
 use crate::baseline::Baseline;
 use crate::books::audit;
 use crate::expect::{self, Expect};
+use crate::failed::{Failed, failed};
 use crate::load::{Dial, Seen};
 use crate::notices;
 use crate::recovery::recover;
 use crate::report::Outcome;
-use crate::scenario::{Action, Scenario};
+use crate::scenario::Scenario;
 use crate::standstill::Standstill;
 use crate::timeline::{Step, Timeline};
 use crate::world::World;
 
 /// Load before the fault.
 const CALM: Duration = Duration::from_secs(3);
-/// How long after the first fault an action is put off at most.
-const PERSIST: Duration = Duration::from_secs(120);
-const PUT_OFF: Duration = Duration::from_secs(1);
 
 /// What is played.
 pub(crate) struct Round<'a> {
@@ -139,7 +137,7 @@ async fn disturb(
         // An action may have taken longer than the next one's instant.
         sleep_until(begin + at).await;
         let Err(error) = act(world, action).await else { continue };
-        match failed(action, parts.len(), begin.elapsed()) {
+        match failed(action, parts.len(), begin.elapsed(), &error) {
             Failed::Borne => {}
             Failed::Wrong => wrong.push(format!("{action:?}: {error:#}")),
             Failed::PutOff(again) => left.put_off(step, again),
@@ -148,48 +146,4 @@ async fn disturb(
     }
     world.heal();
     Ok(())
-}
-
-/// What it means that an action failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Failed {
-    /// Nothing.
-    Borne,
-    /// That a program does not do what it should.
-    Wrong,
-    /// That something else is broken: it is tried again at this instant.
-    PutOff(Duration),
-    /// That nobody can do it.
-    Void,
-}
-
-fn failed(action: Action, parts: usize, elapsed: Duration) -> Failed {
-    match action {
-        // A drain is bounded: beside another fault it may end by its deadline.
-        Action::Stop(_) if parts > 1 => Failed::Borne,
-        Action::Stop(_) | Action::AwaitEnd(..) => Failed::Wrong,
-        _ if elapsed < PERSIST => Failed::PutOff(elapsed + PUT_OFF),
-        _ => Failed::Void,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::Program::Processor;
-
-    #[test]
-    fn what_a_program_does_not_do_is_wrong_and_is_not_tried_again() {
-        let (stop, end) = (Action::Stop(Processor(0)), Action::AwaitEnd(Processor(0), "gone"));
-        assert_eq!(failed(stop, 1, Duration::ZERO), Failed::Wrong);
-        assert_eq!(failed(stop, 2, Duration::ZERO), Failed::Borne);
-        assert_eq!(failed(end, 1, Duration::ZERO), Failed::Wrong);
-    }
-
-    #[test]
-    fn what_the_harness_cannot_do_is_tried_again_for_two_minutes() {
-        let (second, start) = (Duration::from_secs(1), Action::StartBroker);
-        assert_eq!(failed(start, 1, 119 * second), Failed::PutOff(120 * second));
-        assert_eq!(failed(start, 1, 120 * second), Failed::Void);
-    }
 }

@@ -101,7 +101,7 @@ impl Squad {
         if stopped.is_err() {
             self.excuse(program);
         }
-        stopped
+        Ok(stopped?)
     }
 
     /// `kill -9`, and its end: the next one takes its ports. Nothing when it does not run.
@@ -238,7 +238,7 @@ impl Squad {
     pub(crate) async fn stop_all(&mut self) -> Result<()> {
         let mut outcome = Ok(());
         while let Some((_, mut service)) = self.running.pop_first() {
-            outcome = outcome.and(service.stop().await);
+            outcome = outcome.and(service.stop().await.map_err(Into::into));
         }
         outcome
     }

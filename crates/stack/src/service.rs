@@ -17,8 +17,10 @@ use tokio::process::Child;
 use crate::usage::{Usage, of_tree};
 
 mod life;
+mod unclean;
 
 pub use self::life::{Life, with_caller};
+pub use self::unclean::Unclean;
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 const READY_PAUSE: Duration = Duration::from_millis(20);
@@ -153,17 +155,16 @@ impl Service {
     ///
     /// # Errors
     /// With the end of its log, when it does not end cleanly.
-    pub async fn stop(&mut self) -> Result<()> {
+    pub async fn stop(&mut self) -> Result<(), Unclean> {
         self.ask_to_end();
+        let name = self.name;
         match tokio::time::timeout(DRAIN_DEADLINE, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(status) => {
-                bail!("{} did not stop cleanly ({:?}):\n{}", self.name, status?, self.last_words())
-            }
+            Ok(Ok(status)) => Err(Unclean::Failed { name, status, words: self.last_words() }),
+            Ok(Err(error)) => Err(Unclean::Unknown { name, error }),
             Err(_) => {
-                self.child.kill().await?;
-                let words = self.last_words();
-                bail!("{} did not drain within {DRAIN_DEADLINE:?}:\n{words}", self.name)
+                self.child.kill().await.map_err(|error| Unclean::Unknown { name, error })?;
+                Err(Unclean::Overdue { name, deadline: DRAIN_DEADLINE, words: self.last_words() })
             }
         }
     }
