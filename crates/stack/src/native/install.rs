@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
 use tokio::process::Command;
 
-use super::{kafka, process};
+use super::alone::alone;
+use super::{apt, kafka, process};
 use crate::options::Server;
 use crate::place;
 use crate::supervisor::Teller;
@@ -38,7 +38,14 @@ pub struct Programs {
 pub async fn prepare(servers: &[Server], data: &Path, teller: &Teller) -> Result<Programs> {
     let missing = missing_packages(servers, data).await;
     if !missing.is_empty() {
-        apt_install(&missing, teller).await?;
+        apt::refuse_others(&missing)?;
+        let wait = || teller.step("waiting for another stack that installs packages");
+        let _alone = alone("apt.lock", wait).await?;
+        // That one may have installed them.
+        let missing = missing_packages(servers, data).await;
+        if !missing.is_empty() {
+            apt::install(&missing, teller).await?;
+        }
     }
     let mut programs =
         Programs { postgres_bin: PathBuf::new(), java: PathBuf::new(), jars: PathBuf::new() };
@@ -80,21 +87,11 @@ async fn kafka_jars(teller: &Teller) -> Result<PathBuf> {
     if jars.is_dir() {
         return Ok(jars);
     }
-    let cache = place::cache();
-    fs::create_dir_all(&cache)
-        .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
-    let lock = fs::File::create(cache.join("lock"))?;
-    let lock = if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        lock
-    } else {
-        teller.step("waiting for another stack that fetches Kafka");
-        let wait = move || flock(&lock, FlockOperation::LockExclusive).map(|()| lock);
-        tokio::task::spawn_blocking(wait).await??
-    };
+    let wait = || teller.step("waiting for another stack that fetches Kafka");
+    let _alone = alone("lock", wait).await?;
     if !jars.is_dir() {
-        fetch(&cache, &jars, teller).await?;
+        fetch(&place::cache(), &jars, teller).await?;
     }
-    drop(lock);
     Ok(jars)
 }
 
@@ -120,38 +117,6 @@ async fn fetch(cache: &Path, jars: &Path, teller: &Teller) -> Result<()> {
         bail!("Maven could not fetch Kafka's jars; it said:\n  {}", last_words(&output.stdout));
     }
     fs::rename(&unfinished, jars).context("cannot move Kafka's jars into place")
-}
-
-/// Installs Debian packages as root; anybody else is told the command.
-async fn apt_install(packages: &[&str], teller: &Teller) -> Result<()> {
-    let command = apt_command(packages);
-    let packages = packages.join(" ");
-    if !rustix::process::getuid().is_root() || on_path("apt-get").is_none() {
-        bail!("{packages} must be installed first; run: sudo sh -c '{command}'");
-    }
-    teller.note(&format!("not found: {packages}; running: {command}"));
-    teller.step(&format!("installing {packages}"));
-    let output = Command::new("sh")
-        .args(["-c", &command.replace("-y", "-y --no-install-recommends")])
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("cannot run apt-get")?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("`{command}` failed; it said:\n  {}", last_words(&said));
-    }
-    Ok(())
-}
-
-/// What installs packages. The one of PostgreSQL makes a cluster and runs it, unless it is
-/// told before that nobody wants one.
-fn apt_command(packages: &[&str]) -> String {
-    const NO_CLUSTER: &str = "apt-get install -y postgresql-common && \
-         pg_conftool /etc/postgresql-common/createcluster.conf set create_main_cluster false && ";
-    let before = if packages.contains(&"postgresql") { NO_CLUSTER } else { "" };
-    format!("apt-get update && {before}apt-get install -y {}", packages.join(" "))
 }
 
 /// A cluster can only be run by the version that made it; a new one by any.
@@ -181,7 +146,7 @@ fn is_postgres(bin: &Path) -> bool {
     bin.join("postgres").exists() && bin.join("initdb").exists()
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
@@ -218,7 +183,7 @@ fn parse_java_major(line: &str) -> Option<u32> {
     }
 }
 
-fn last_words(output: &[u8]) -> String {
+pub(super) fn last_words(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(15)..].join("\n  ")
@@ -227,17 +192,6 @@ fn last_words(output: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn postgresql_is_installed_without_a_cluster_of_the_systems_own() {
-        assert_eq!(apt_command(&["maven"]), "apt-get update && apt-get install -y maven");
-        assert_eq!(
-            apt_command(&["postgresql", "maven"]),
-            "apt-get update && apt-get install -y postgresql-common && \
-             pg_conftool /etc/postgresql-common/createcluster.conf set create_main_cluster false && \
-             apt-get install -y postgresql maven"
-        );
-    }
 
     #[test]
     fn java_versions_old_and_new_are_understood() {
