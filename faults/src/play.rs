@@ -70,13 +70,7 @@ pub(crate) async fn play(world: &mut World, round: &Round<'_>) -> Outcome {
 }
 
 async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcome) -> Result<()> {
-    world.start_as_usual().await?;
-    world.begin_load(round.files, round.rate, round.dial())?;
-    let orders = world.kafka.orders().to_owned();
-    let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
-    world.load()?.flows().await?;
-    sleep(CALM).await;
-    let before = Baseline::take(world).await;
+    let (standstill, before) = calm(world, round).await?;
     disturb(world, round.parts, &mut outcome.wrong).await?;
     if !round.spoils() {
         outcome.recovery = recover(world, round.rate).await?;
@@ -93,6 +87,19 @@ async fn play_through(world: &mut World, round: &Round<'_>, outcome: &mut Outcom
         true => Ok(()),
         false => judge(world, round, outcome).await,
     }
+}
+
+/// Load before the fault, and what is to be compared with it.
+async fn calm(world: &mut World, round: &Round<'_>) -> Result<(Standstill, Baseline)> {
+    world.start_as_usual().await?;
+    world.begin_load(round.files, round.rate, round.dial())?;
+    world.load()?.flows().await?;
+    // Not before: a generator that starts feeds no partition. Nor at the fault: how far
+    // partitions are may be hidden from then on.
+    let orders = world.kafka.orders().to_owned();
+    let standstill = Standstill::watch(world.stack.database_url().to_owned(), orders);
+    sleep(CALM).await;
+    Ok((standstill, Baseline::take(world).await))
 }
 
 /// What the scenarios were to show and did not.
