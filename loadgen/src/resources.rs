@@ -17,11 +17,11 @@ pub fn peak_rss_mib() -> Option<f64> {
     Some((kib / 102.4).round() / 10.0)
 }
 
-/// CPU use of one load thread.
+/// CPU need of one load thread.
 #[derive(Clone, Copy, Debug)]
 pub struct ThreadUse {
     thread: i32,
-    cpu_ns: u64,
+    needed_ns: u64,
 }
 
 impl ThreadUse {
@@ -32,27 +32,40 @@ impl ThreadUse {
 
     /// Starts observing a thread of this process.
     pub fn observe(thread: i32) -> Self {
-        Self { thread, cpu_ns: cpu_ns(thread).unwrap_or(0) }
+        Self { thread, needed_ns: needed_ns(thread).unwrap_or(0) }
     }
 
-    /// The share of `wall_ns` that the thread computed since the last call.
+    /// The share of `wall_ns` that the thread computed since the last call, or would have
+    /// if it had got a CPU.
     pub fn share_since(&mut self, wall_ns: u64) -> f64 {
-        let Some(now) = cpu_ns(self.thread) else { return 0.0 };
-        let spent = now.saturating_sub(self.cpu_ns);
-        self.cpu_ns = now;
-        spent as f64 / wall_ns.max(1) as f64
+        let Some(now) = needed_ns(self.thread) else { return 0.0 };
+        let needed = now.saturating_sub(self.needed_ns);
+        self.needed_ns = now;
+        needed as f64 / wall_ns.max(1) as f64
     }
 }
 
-/// First field of the scheduler's statistics: time on a CPU.
-fn cpu_ns(thread: i32) -> Option<u64> {
+fn needed_ns(thread: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    text.split_whitespace().next()?.parse().ok()
+    on_cpu_and_waiting(&text)
+}
+
+/// The first two fields of the scheduler's statistics: time on a CPU, and time in a queue
+/// for one.
+fn on_cpu_and_waiting(schedstat: &str) -> Option<u64> {
+    let mut fields = schedstat.split_whitespace().map(str::parse::<u64>);
+    Some(fields.next()?.ok()? + fields.next()?.ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_waits_for_a_cpu_has_no_time_left_either() {
+        assert_eq!(on_cpu_and_waiting("500000000 490000000 17\n"), Some(990_000_000));
+        assert_eq!(on_cpu_and_waiting("500000000\n"), None);
+    }
 
     #[test]
     fn a_busy_thread_is_seen_as_busy() {

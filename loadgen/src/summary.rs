@@ -103,7 +103,7 @@ fn doubts(facts: &Facts<'_>) -> Vec<String> {
     let (seconds, saturated) = facts.watch.saturated;
     if saturated as f64 > seconds as f64 * SATURATED_SECONDS_MAX {
         doubts.push(format!(
-            "a load thread was out of CPU in {saturated} of {seconds} s while requests queued; add --threads"
+            "a load thread was out of CPU in {saturated} of {seconds} s while requests queued; add --threads or cores"
         ));
     }
     doubts
@@ -192,7 +192,9 @@ mod tests {
         let saturated = doubts_about(|watch| watch.saturated = (100, 6));
         assert_eq!(
             saturated,
-            ["a load thread was out of CPU in 6 of 100 s while requests queued; add --threads"]
+            [
+                "a load thread was out of CPU in 6 of 100 s while requests queued; add --threads or cores"
+            ]
         );
         let dropped = doubts_about(|watch| watch.totals.drop_slots(3));
         assert_eq!(dropped, ["3 requests were never sent: the target took too few for too long"]);

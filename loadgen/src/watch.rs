@@ -11,7 +11,8 @@ use crate::load::Load;
 use crate::progress::{Moment, Progress};
 use crate::recorder::Window;
 
-/// A thread busier than this has no time left: what waits then waits for it.
+/// A thread that computes or waits for a CPU longer than this has no time left: what
+/// queues then queues for it.
 const SATURATED_SHARE: f64 = 0.95;
 
 /// What was gathered so far.
