@@ -237,9 +237,11 @@ fn usage(stack: &Stack, services: &Services) -> Vec<(String, Usage)> {
 
 fn costs(before: &[(String, Usage)], after: &[(String, Usage)], load: &Value) -> Vec<Cost> {
     let orders = load["kinds"]["order"]["acknowledged"].as_f64().unwrap_or_default().max(1.0);
+    // It counts by request of any kind, of which not each is an order.
+    let requests = load["sent"].as_f64().unwrap_or_default();
     let own = load["cpu_us_per_request"].as_f64().map(|cpu_us| Cost {
         process: "loadgen".into(),
-        cpu_us,
+        cpu_us: cpu_us * requests / orders,
         peak_mib: load["peak_rss_mib"].as_f64().unwrap_or_default() as u64,
     });
     let cost = |(name, end): &(String, Usage)| {
@@ -257,4 +259,20 @@ fn costs(before: &[(String, Usage)], after: &[(String, Usage)], load: &Value) ->
 fn json(file: &Path) -> Value {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_costs_by_the_order() {
+        let load = serde_json::json!({
+            "sent": 1_000, "cpu_us_per_request": 80.0, "kinds": { "order": { "acknowledged": 800 } },
+        });
+        let used = |cpu_us| [("ingest".to_owned(), Usage { cpu_us, peak_kib: 0 })];
+        let costs = costs(&used(40_000), &used(120_000), &load);
+        let costs: Vec<_> = costs.iter().map(|cost| (cost.process.as_str(), cost.cpu_us)).collect();
+        assert_eq!(costs, [("loadgen", 100.0), ("ingest", 100.0)]);
+    }
 }

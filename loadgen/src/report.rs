@@ -42,7 +42,7 @@ pub struct Report {
     pub dropped: u64,
     /// Requests that were still under way when the run was given up.
     pub unanswered: u64,
-    /// Acknowledged orders a second of `elapsed_s`.
+    /// Acknowledged orders a second of `elapsed_s`; a retry is no second order.
     pub orders_per_s: f64,
     /// Intended send to acknowledgement, of orders.
     pub accept_ms: Summary,

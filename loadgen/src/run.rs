@@ -57,6 +57,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<Report, RunE
     let load_end = Instant::now();
     let cpu_us = resources::process_cpu_us() - cpu_before_us;
     let settled = await_settlements(&mut watch, &mut load, follower, (&config, &stop)).await?;
+    // Before files are synced: that is no settlement.
+    let settle_wait_s = load_end.elapsed().as_secs_f64();
     watch.finish()?;
     let receipts = receipts.map(ReceiptFile::finish).transpose()?;
     Ok(summary::report(&summary::Facts {
@@ -64,7 +66,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<Report, RunE
         watch: &watch,
         started_at,
         start_ns: load.start_ns,
-        settle_wait_s: load_end.elapsed().as_secs_f64(),
+        settle_wait_s,
         settled,
         receipts,
         cpu_us,

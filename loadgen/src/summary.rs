@@ -45,7 +45,8 @@ pub fn report(facts: &Facts<'_>) -> Report {
     let scheduled = total.sent + totals.dropped;
     let unanswered = total.sent - total.acknowledged - total.refused - total.failed;
     let errors = totals.errors() + if interrupted { 0 } else { unanswered };
-    let orders = [Kind::Order, Kind::Retry].map(|kind| totals.kinds[kind as usize].acknowledged);
+    // A retry is an order that was counted already.
+    let orders = totals.kinds[Kind::Order as usize].acknowledged;
     let measured = Measured {
         accept: &totals.accept,
         settled: watch.settled.as_ref(),
@@ -63,7 +64,7 @@ pub fn report(facts: &Facts<'_>) -> Report {
         errors,
         dropped: totals.dropped,
         unanswered,
-        orders_per_s: round(orders.iter().sum::<u64>() as f64 / load_s.max(0.001)),
+        orders_per_s: round(orders as f64 / load_s.max(0.001)),
         accept_ms: totals.accept.summary(),
         service_ms: totals.service.summary(),
         settled_ms: watch.settled.as_ref().map(crate::latency::Latency::summary),
@@ -157,11 +158,11 @@ mod tests {
     use crate::clock::Clock;
     use crate::progress::Progress;
 
-    fn doubts_about(change: impl FnOnce(&mut Watch)) -> Vec<String> {
+    fn about<T>(change: impl FnOnce(&mut Watch), look: impl FnOnce(&Facts<'_>) -> T) -> T {
         let config = Config::default();
         let mut watch = Watch::new(Clock::start(), 0, Progress::Silent);
         change(&mut watch);
-        doubts(&Facts {
+        look(&Facts {
             config: &config,
             watch: &watch,
             started_at: jiff::Timestamp::UNIX_EPOCH,
@@ -172,6 +173,23 @@ mod tests {
             cpu_us: 0,
             interrupted: false,
         })
+    }
+
+    fn doubts_about(change: impl FnOnce(&mut Watch)) -> Vec<String> {
+        about(change, doubts)
+    }
+
+    #[test]
+    fn a_retry_is_no_second_order() {
+        let taken = |watch: &mut Watch| {
+            watch.totals.last_end_ns = 2_000_000_000;
+            for (kind, acknowledged) in [(Kind::Order, 60), (Kind::Retry, 20), (Kind::Cancel, 20)] {
+                let tally = &mut watch.totals.kinds[kind as usize];
+                (tally.sent, tally.acknowledged) = (acknowledged, acknowledged);
+            }
+        };
+        let report = about(taken, report);
+        assert_eq!((report.acknowledged, report.orders_per_s), (100, 30.0));
     }
 
     #[test]
