@@ -9,7 +9,7 @@ use super::postgres::{PASSWORD, Postgres, USER};
 use super::process::Process;
 
 /// Folder of the standby in the stack's.
-const FOLDER: &str = "standby";
+pub const FOLDER: &str = "standby";
 
 /// A copy of a cluster that streams its log.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use crate::native::kafka::{Kafka, Listeners};
 use crate::native::port;
 use crate::native::postgres::{self, Postgres};
 use crate::native::process::Process;
-use crate::native::standby::Standby;
+use crate::native::standby::{self, Standby};
 use crate::native::user::User;
 use crate::options::{Data, Ports, Server, Source};
 use crate::place;
@@ -220,8 +220,9 @@ impl Fleet {
     }
 
     fn remove_data(&self) -> Result<()> {
-        for server in Server::ALL {
-            let folder = self.dir.join(server.name());
+        // A standby is left behind when its server never came to need it.
+        for name in Server::ALL.map(Server::name).into_iter().chain([standby::FOLDER]) {
+            let folder = self.dir.join(name);
             if folder.exists() {
                 fs::remove_dir_all(&folder)
                     .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -312,5 +313,21 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_data_are_those_of_no_server_and_no_standby_before() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["kafka", "postgres", "standby", "logs"] {
+            fs::create_dir_all(folder.path().join(name).join("data")).unwrap();
+        }
+        Fleet::new(folder.path()).remove_data().unwrap();
+        let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["logs"]);
     }
 }
