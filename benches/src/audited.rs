@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::Context;
-use tokio::process::Command;
+use stack::service::with_caller;
 
 use crate::bed::Bed;
 use crate::report::read_json;
@@ -21,7 +21,7 @@ pub async fn verdict(
     receipts: &[PathBuf],
 ) -> anyhow::Result<String> {
     let json = bed.file("audit.json");
-    let output = Command::new(bed.program("audit"))
+    let output = with_caller(&bed.program("audit"))
         .arg("--receipts")
         .args(receipts)
         .arg("--json")

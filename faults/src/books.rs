@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
-use tokio::process::Command;
+use stack::service::with_caller;
 
 use crate::kafka::Kafka;
 
@@ -98,7 +98,7 @@ struct Audit<'a> {
 impl Audit<'_> {
     async fn run(&self, patience: &[&str]) -> Result<Verdict> {
         let json = self.files.join("audit.json");
-        let output = Command::new(self.folder.join("audit"))
+        let output = with_caller(&self.folder.join("audit"))
             .arg("--receipts")
             .args(self.receipts)
             .args(patience)
