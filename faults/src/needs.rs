@@ -28,13 +28,16 @@ impl Needs {
             Self::SmallDisk(_) if !rustix::process::geteuid().is_root() => {
                 Some("only root may mount the small disk it needs".to_owned())
             }
-            Self::SmallDisk(_) => {
-                let probe = stack::place::folder("faults-probe");
-                let mounted = SmallDisk::mount(&probe);
-                mounted.err().map(|error| format!("no small disk: {error:#}"))
-            }
+            Self::SmallDisk(_) => no_disk(&stack::place::folder("faults-probe")),
         }
     }
+}
+
+/// Why no small disk can be mounted, tried in a folder that goes again.
+fn no_disk(probe: &Path) -> Option<String> {
+    let refused = SmallDisk::mount(probe).err();
+    let _busy = std::fs::remove_dir(probe);
+    refused.map(|error| format!("no small disk: {error:#}"))
 }
 
 /// A mounted file system in memory; ends with this value.
@@ -92,5 +95,18 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         Self::let_go(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_leaves_nothing_behind() {
+        let probe = std::env::temp_dir().join(format!("ordermill-probe-{}", std::process::id()));
+        // Whether this machine can do it is another matter.
+        let _why_not = no_disk(&probe);
+        assert!(!probe.exists());
     }
 }
