@@ -26,13 +26,11 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     // The alias ends in `--` already, so that both `cargo faults list` and the
     // customary `cargo faults -- list` work.
     let words = std::env::args_os().enumerate().filter(|(n, word)| *n != 1 || word != "--");
-    let args = args::Args::parse_from(words.map(|(_, word)| word));
+    let args = args::Args::from_words(words.map(|(_, word)| word));
     // Proxies go on while this thread waits for a server. Programs are started from
     // this thread, and die with it.
     let threads = &mut tokio::runtime::Builder::new_multi_thread();

@@ -69,8 +69,17 @@ impl Outcome {
 pub(crate) struct Report {
     pub(crate) rate: u32,
     pub(crate) seed: Option<u64>,
+    /// That one was played at least, and each that was is clean.
     pub(crate) clean: bool,
     pub(crate) scenarios: Vec<Outcome>,
+}
+
+impl Report {
+    pub(crate) fn new(rate: u32, seed: Option<u64>, scenarios: Vec<Outcome>) -> Self {
+        let played = scenarios.iter().any(|outcome| outcome.skipped.is_none());
+        let clean = played && scenarios.iter().all(Outcome::is_clean);
+        Self { rate, seed, clean, scenarios }
+    }
 }
 
 impl fmt::Display for Report {
@@ -150,10 +159,20 @@ mod tests {
         let clean = Outcome::begun("poison");
         let skipped = Outcome::skipped("failover-synchronous", "no PostgreSQL".to_owned());
         assert!(!broken.is_clean() && clean.is_clean());
-        let scenarios = vec![broken, clean, skipped];
-        let text = Report { rate: 500, seed: None, clean: false, scenarios }.to_string();
+        let text = Report::new(500, None, vec![broken, clean, skipped]).to_string();
         let words = "could not be played to its end: Kafka is away: connection refused";
         assert!(text.contains(&format!("\n    WRONG    {words}\n")), "{text}");
         assert!(text.ends_with("faults: 1 of 2 clean, at 500 orders/s, 1 skipped"), "{text}");
+    }
+
+    #[test]
+    fn a_run_is_clean_when_something_was_played_and_all_of_it_is_clean() {
+        let clean = || Outcome::begun("poison");
+        let skipped = || Outcome::skipped("broker-disk-full", "no root".to_owned());
+        let broken = || Outcome::begun("broker-kill").broken_off(&anyhow::anyhow!("no Kafka"));
+        let is_clean = |scenarios| Report::new(500, None, scenarios).clean;
+        assert!(is_clean(vec![clean(), skipped()]));
+        assert!(!is_clean(vec![skipped()]) && !is_clean(vec![]));
+        assert!(!is_clean(vec![clean(), broken()]));
     }
 }

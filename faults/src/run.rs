@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use stack::turn::Turn;
 
 use crate::args::{Args, Command, RunArgs};
@@ -61,9 +61,7 @@ fn turn(command: &str) -> Result<Turn> {
 pub(crate) type Round = (String, Vec<(Duration, Scenario)>);
 
 async fn rounds(args: &RunArgs) -> Result<Report> {
-    let random = args.names.iter().any(|name| name == "random");
-    ensure!(!random || args.names.len() == 1, "random stands alone: it draws its scenarios");
-    let seed = random.then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
+    let seed = args.is_random().then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
     let mut scenarios = Vec::new();
     let mut player = Player::new(args.rate, None)?;
     match seed {
@@ -86,8 +84,7 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
     if let (Err(error), Some(last)) = (player.end().await, scenarios.last_mut()) {
         last.wrong.push(format!("at the end: {error:#}"));
     }
-    let clean = scenarios.iter().all(Outcome::is_clean);
-    Ok(Report { rate: args.rate, seed, clean, scenarios })
+    Ok(Report::new(args.rate, seed, scenarios))
 }
 
 fn chosen(names: &[String]) -> Vec<String> {

@@ -7,7 +7,7 @@ mod tree;
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use self::table::{MUTATIONS, Mutation};
 use self::tree::Tree;
@@ -38,7 +38,7 @@ struct Report {
 pub(crate) async fn run(args: &MutationArgs) -> Result<u8> {
     let tree = Tree::new().await?;
     let mut mutations = Vec::new();
-    for mutation in chosen(&args.names)? {
+    for mutation in chosen(&args.names) {
         eprintln!("building {} with {}", mutation.program, mutation.name);
         let folder = tree.build(mutation).await?;
         let mut player = Player::new(args.rate, Some((mutation.program, folder)))?;
@@ -51,16 +51,14 @@ pub(crate) async fn run(args: &MutationArgs) -> Result<u8> {
     Ok(u8::from(!report.mutations.iter().all(|mutation| mutation.caught)))
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Mutation>> {
-    if names.is_empty() {
-        return Ok(MUTATIONS.iter().collect());
-    }
-    let find = |name: &String| {
-        let found = MUTATIONS.iter().find(|mutation| mutation.name == name);
-        let all: Vec<_> = MUTATIONS.iter().map(|mutation| mutation.name).collect();
-        found.with_context(|| format!("no mutation {name}; there are {}", all.join(", ")))
-    };
-    names.iter().map(find).collect()
+/// The names of all.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    MUTATIONS.iter().map(|mutation| mutation.name)
+}
+
+fn chosen(names: &[String]) -> impl Iterator<Item = &'static Mutation> {
+    let is_named = |mutation: &&Mutation| names.iter().any(|name| mutation.name == name);
+    MUTATIONS.iter().filter(move |mutation| names.is_empty() || is_named(mutation))
 }
 
 fn judge(mutation: &Mutation, outcome: &Outcome) -> Caught {
