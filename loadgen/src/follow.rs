@@ -1,7 +1,6 @@
 //! Reads `order-events` beside the load and notes when orders settle, from the ends
 //! that the partitions had before the first order was sent.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -97,10 +96,10 @@ fn event_type(message: &BorrowedMessage<'_>) -> Option<EventType> {
     let headers = message.headers()?;
     // The binding panics on a header name that is not UTF-8. Such a record is
     // not from our processor, so it settles nothing.
-    let find = AssertUnwindSafe(|| {
+    let find = || {
         let mut all = (0..headers.count()).filter_map(|n| headers.try_get(n));
         let kind = all.find(|header| header.key == header::TYPE)?;
         EventType::parse(std::str::from_utf8(kind.value?).ok()?)
-    });
-    catch_unwind(find).unwrap_or(None)
+    };
+    service::quiet::catch(find).flatten()
 }
