@@ -58,7 +58,7 @@ fn turn(command: &str) -> Result<Turn> {
 }
 
 /// One thing to run: a name, and scenarios with their begin.
-pub(crate) type Round = (String, Vec<(Duration, Scenario)>);
+pub(crate) type Plan = (String, Vec<(Duration, Scenario)>);
 
 async fn rounds(args: &RunArgs) -> Result<Report> {
     let seed = args.is_random().then(|| args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)));
@@ -77,7 +77,7 @@ async fn rounds(args: &RunArgs) -> Result<Report> {
             );
             let (mut chance, begin) = (fastrand::Rng::with_seed(seed), Instant::now());
             while begin.elapsed() < args.duration {
-                scenarios.push(player.play(&random_round(&mut chance)).await);
+                scenarios.push(player.play(&random_plan(&mut chance)).await);
             }
         }
     }
@@ -98,13 +98,13 @@ fn chosen(names: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// There is none of that name.
-pub(crate) fn alone(name: &str) -> Result<Round> {
+pub(crate) fn alone(name: &str) -> Result<Plan> {
     let found = catalogue().into_iter().find(|scenario| scenario.name == name);
     let scenario = found.with_context(|| format!("no scenario {name}"))?;
     Ok((name.to_owned(), vec![(Duration::ZERO, scenario)]))
 }
 
-fn random_round(chance: &mut fastrand::Rng) -> Round {
+fn random_plan(chance: &mut fastrand::Rng) -> Plan {
     let parts = combination(chance, &catalogue());
     let names: Vec<_> = parts.iter().map(|(_, scenario)| scenario.name).collect();
     (names.join(" + "), parts)
@@ -145,16 +145,16 @@ impl Player {
 
     /// Plays a round. One that breaks off is an outcome too: it must not take those of
     /// the rounds before with it.
-    pub(crate) async fn play(&mut self, round: &Round) -> Outcome {
+    pub(crate) async fn play(&mut self, plan: &Plan) -> Outcome {
         self.played += 1;
-        let (name, parts) = round;
+        let (name, parts) = plan;
         eprintln!("{:>3}  {name}", self.played);
         let missing = parts.iter().find_map(|(_, scenario)| scenario.needs.missing());
         if let Some(why) = missing {
             eprintln!("     skipped: {why}");
             return Outcome::skipped(name, why);
         }
-        let outcome = self.play_through(round).await;
+        let outcome = self.play_through(plan).await;
         match outcome.recovery.after_s {
             _ if !outcome.is_clean() => {
                 outcome.reasons().for_each(|reason| eprintln!("     {reason}"));
@@ -165,7 +165,7 @@ impl Player {
         outcome
     }
 
-    async fn play_through(&mut self, (name, parts): &Round) -> Outcome {
+    async fn play_through(&mut self, (name, parts): &Plan) -> Outcome {
         let alone = parts.iter().any(|(_, scenario)| scenario.is_alone());
         let (mut world, left) = match self.world(parts, alone).await {
             Ok(world) => world,
