@@ -174,7 +174,7 @@ pub(crate) fn combination(
         let begin = Duration::from_millis(chance.u64(0..5_000));
         let scenario = all[chance.usize(0..all.len())];
         let free = chosen.iter().all(|(_, other)| other.target != scenario.target);
-        if free && !scenario.is_alone() && scenario.needs.missing().is_none() {
+        if free && !scenario.is_alone() {
             chosen.push((begin, scenario));
         }
     }
