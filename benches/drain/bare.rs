@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use benches::bed::Bed;
-use benches::cost::{Extent as Reach, Meter};
+use benches::cost::{Meter, Reach};
 use benches::goods::topics;
 use contract::order::Scratch;
 use contract::{DeclineReason, OrderId};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use benches::bed::{Bed, wait_until};
-use benches::cost::{Extent as Reach, Meter};
+use benches::cost::{Meter, Reach};
 use benches::goods::topics;
 use benches::scrape::quantile_ms;
 use sqlx::{Connection, PgConnection};

@@ -1,7 +1,7 @@
 //! The legs in turn, and the audit of what was acknowledged in them.
 
 use benches::bed::Bed;
-use benches::cost::{Extent as Reach, Meter};
+use benches::cost::{Meter, Reach};
 use benches::{audited, entry, goods};
 
 use crate::leg::{CONNECTIONS, Kind};

@@ -12,7 +12,7 @@ pub type Costs = BTreeMap<String, f64>;
 
 /// What to add up for a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Extent {
+pub enum Reach {
     /// The process itself.
     Process,
     /// With its children, those that ended included: PostgreSQL.
@@ -22,7 +22,7 @@ pub enum Extent {
 /// The processes of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
-    processes: Vec<(&'static str, u32, Extent)>,
+    processes: Vec<(&'static str, u32, Reach)>,
 }
 
 /// What they had used at one moment.
@@ -35,25 +35,25 @@ impl Meter {
     pub fn of_servers(stack: &Stack) -> Self {
         let mut meter = Self::default();
         for server in Server::ALL {
-            let extent = match server {
-                Server::Kafka => Extent::Process,
-                Server::Postgres => Extent::Tree,
+            let reach = match server {
+                Server::Kafka => Reach::Process,
+                Server::Postgres => Reach::Tree,
             };
-            meter.add(server.name(), stack.pid(server), extent);
+            meter.add(server.name(), stack.pid(server), reach);
         }
         meter
     }
 
     /// Adds a process, when it has an id.
-    pub fn add(&mut self, name: &'static str, pid: Option<u32>, extent: Extent) {
-        self.processes.extend(pid.map(|pid| (name, pid, extent)));
+    pub fn add(&mut self, name: &'static str, pid: Option<u32>, reach: Reach) {
+        self.processes.extend(pid.map(|pid| (name, pid, reach)));
     }
 
     /// Reads all clocks.
     pub fn read(&self) -> Reading {
-        let read = |(name, pid, extent): &(&'static str, u32, Extent)| match extent {
-            Extent::Process => (*name, of_process(*pid)),
-            Extent::Tree => (*name, of_tree(*pid)),
+        let read = |(name, pid, reach): &(&'static str, u32, Reach)| match reach {
+            Reach::Process => (*name, of_process(*pid)),
+            Reach::Tree => (*name, of_tree(*pid)),
         };
         Reading(self.processes.iter().map(read).collect())
     }

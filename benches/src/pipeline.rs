@@ -3,7 +3,7 @@
 use stack::service::Service;
 
 use crate::bed::Bed;
-use crate::cost::{Extent, Meter};
+use crate::cost::{Meter, Reach};
 use crate::goods;
 
 /// The running services.
@@ -28,7 +28,7 @@ impl Pipeline {
         ];
         let mut meter = Meter::of_servers(&bed.stack);
         for service in &services {
-            meter.add(service.name(), service.pid(), Extent::Process);
+            meter.add(service.name(), service.pid(), Reach::Process);
         }
         Ok(Self { services, meter })
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use benches::bed::Bed;
-use benches::cost::{Extent, Meter};
+use benches::cost::{Meter, Reach};
 use benches::pipeline::Pipeline;
 use benches::step::{self, Plan, Step};
 use benches::{audited, entry};
@@ -69,7 +69,7 @@ async fn watched(
 ) -> anyhow::Result<Leg> {
     let mut watch = bed.serve("audit", &["--watch", "--from", "latest"], env).await?;
     let mut meter = meter.clone();
-    meter.add("audit", watch.pid(), Extent::Process);
+    meter.add("audit", watch.pid(), Reach::Process);
     let step = step::run(bed, env, &meter, plan).await?;
     let lag = metric(&watch.metrics().await?, "audit_lag_seconds");
     watch.stop().await?;
