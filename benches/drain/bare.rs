@@ -90,11 +90,12 @@ impl Bare {
     }
 
     async fn work(self, records: &[Record]) -> anyhow::Result<Latency> {
-        let mut connection = self.database.connect().await?;
-        let mut lanes = self.claim(records).await?;
+        let ready = self.prepare(records).await;
+        // Also of one that is not ready: everybody waits for everybody.
+        self.gate.wait().await;
+        let (mut connection, mut lanes) = ready?;
         let (mut seen, mut rest) = (LastSeen::default(), Rest::default());
         let (mut scratch, mut commits) = (Scratch::default(), Latency::new());
-        self.gate.wait().await;
         // Two more commits settle the last batch and retire its outbox row.
         let end: [&[Record]; 2] = [&[], &[]];
         for chunk in records.chunks(self.extent.batch_max).chain(end) {
@@ -105,6 +106,13 @@ impl Bare {
             commits.record_ns(u64::try_from(begun.elapsed().as_nanos())?);
         }
         Ok(commits)
+    }
+
+    async fn prepare(
+        &self,
+        records: &[Record],
+    ) -> anyhow::Result<(PgConnection, BTreeMap<LaneId, Claim>)> {
+        Ok((self.database.connect().await?, self.claim(records).await?))
     }
 
     async fn claim(&self, records: &[Record]) -> anyhow::Result<BTreeMap<LaneId, Claim>> {
