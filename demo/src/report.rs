@@ -14,7 +14,8 @@ pub(crate) struct Report {
     pub(crate) audit: Value,
     /// Accepted orders per second.
     pub(crate) orders_per_s: f64,
-    /// CPU time per order by process, from the first order to the last settled.
+    /// CPU time per order by process, from the first order to the last settled; the load
+    /// generator counts its own up to its last answer.
     pub(crate) cpu_us_per_order: Vec<Cost>,
     /// The top of `sales_metrics`.
     pub(crate) sales_metrics: Vec<[String; 3]>,
