@@ -7,6 +7,9 @@ use stack::PartitionOverride;
 use crate::leg::{Extent, Leg};
 use crate::{Args, bare, drain, report};
 
+/// Drains before those that count.
+const UNCOUNTED: u16 = 2;
+
 /// Measures, prints and writes; whether the books are clean.
 pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     let extent = Extent {
@@ -22,10 +25,10 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
     goods::fill(&bed, extent.orders, receipts.clone()).await?;
 
     let mut measured: Vec<Leg> = Vec::new();
-    for number in 0..=legs {
+    for number in 0..UNCOUNTED + legs {
         let leg = drain::leg(&bed, extent, number).await?;
-        eprintln!("{leg}{}", if number == 0 { ", not counted" } else { "" });
-        if number > 0 {
+        eprintln!("{leg}{}", if number < UNCOUNTED { ", not counted" } else { "" });
+        if number >= UNCOUNTED {
             measured.push(leg);
             let leg = bare::leg(&bed, extent, number).await?;
             eprintln!("{leg}");
@@ -33,7 +36,7 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
         }
     }
     // The bare loop publishes nothing: the books to judge are the last drain's.
-    let env = drain::env(&bed, extent, legs)?;
+    let env = drain::env(&bed, extent, UNCOUNTED + legs - 1)?;
     let verdict = audited::verdict(&bed, &env, &[receipts]).await?;
     let report = report::report(&args.bench, extent, &measured, verdict);
     println!("{}", report::to_text(&report, &measured));
@@ -43,5 +46,5 @@ pub(crate) async fn measure(args: Args) -> anyhow::Result<bool> {
 /// Each drain publishes to a topic of its own.
 fn topics_of(legs: u16) -> Vec<PartitionOverride> {
     let topic = |number| PartitionOverride { topic: drain::events_topic(number), partitions: 4 };
-    (0..=legs).map(topic).collect()
+    (0..UNCOUNTED + legs).map(topic).collect()
 }
