@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use service::admin::{self, Admin};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -76,21 +76,24 @@ async fn watch(
 ) -> anyhow::Result<()> {
     let (first, left) = tokio::select! {
         end = ends.recv() => {
-            (end.unwrap_or_else(|| Err(anyhow::anyhow!("all lanes vanished"))), lanes - 1)
+            (end.unwrap_or_else(|| Err(anyhow!("all lanes vanished"))), lanes - 1)
         }
         () = stop.cancelled() => (Ok(()), lanes),
     };
     stop.cancel();
+    // Kept outside: what ends the wait must not hide why a lane ended.
+    let mut outcome = first;
     let rest = async {
-        let mut outcome = first;
         for _ in 0..left {
             let Some(end) = ends.recv().await else { break };
-            outcome = outcome.and(end);
+            if outcome.is_ok() {
+                outcome = end;
+            }
         }
-        outcome
     };
-    let outcome = timeout(DRAIN, rest).await;
-    let outcome = outcome.context("a lane did not stop in time; leaving without it")?;
+    if timeout(DRAIN, rest).await.is_err() {
+        return outcome.and(Err(anyhow!("a lane did not stop in time; leaving without it")));
+    }
     if timeout(GOODBYE, ends.recv()).await.is_err() {
         tracing::warn!(
             "the group does not take the goodbye; it will miss us when our session ends"

@@ -126,19 +126,26 @@ impl Parts {
         };
         health.fail("drain", "stopping");
         self.quit.cancel();
+        // Kept outside: what ends the wait must not hide why a part ended.
+        let mut outcome = first;
         let rest = tokio::time::timeout(drain_deadline + LEAVE_GRACE, async {
-            let mut outcome = first;
             while let Some(ended) = self.tasks.join_next().await {
-                outcome = outcome.and(ended.context(PANICKED).flatten());
+                note(&mut outcome, ended.context(PANICKED).flatten());
             }
             self.drained.cancel();
             if polls {
-                outcome =
-                    outcome.and(self.polling.await.context("the poll loop panicked").flatten());
+                note(&mut outcome, self.polling.await.context("the poll loop panicked").flatten());
             }
-            outcome
         });
-        rest.await.context("the drain did not end in time").flatten()
+        let ended = rest.await.context("the drain did not end in time");
+        outcome.and(ended)
+    }
+}
+
+/// The first error is the outcome.
+fn note(outcome: &mut anyhow::Result<()>, ended: anyhow::Result<()>) {
+    if outcome.is_ok() {
+        *outcome = ended;
     }
 }
 
