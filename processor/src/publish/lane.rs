@@ -81,6 +81,14 @@ impl Sent {
         Self { parcel, handed: Handed::UpTo(0), receipt: None }
     }
 
+    /// Hands over what the carrier does not have.
+    fn hand_over(&mut self, carrier: &dyn Carrier, generation: u64, wake: &Arc<Notify>) {
+        let Handed::UpTo(from) = self.handed else { return };
+        let fresh = || Receipt::new(self.parcel.records(), generation, wake.clone());
+        let receipt = self.receipt.get_or_insert_with(fresh);
+        self.handed = carrier.send(&self.parcel, from, receipt);
+    }
+
     /// Takes it back, whatever was handed over.
     fn take_back(&mut self) {
         (self.handed, self.receipt) = (Handed::UpTo(0), None);
@@ -114,18 +122,9 @@ impl LanePublisher {
         let mut sent = Sent::new(parcel);
         // Ahead of one that is to be sent again it would overtake.
         if self.again_at.is_none() && !self.must_send_again(generation) {
-            self.hand_over(&mut sent, generation);
+            sent.hand_over(&*self.carrier, generation, &self.wake);
         }
         self.sent.push_back(sent);
-    }
-
-    /// Hands over what the carrier does not have.
-    fn hand_over(&self, sent: &mut Sent, generation: u64) {
-        let Handed::UpTo(from) = sent.handed else { return };
-        let receipt = sent.receipt.get_or_insert_with(|| {
-            Receipt::new(sent.parcel.records(), generation, self.wake.clone())
-        });
-        sent.handed = self.carrier.send(&sent.parcel, from, receipt);
     }
 
     /// Parcels without acknowledgement.
@@ -209,14 +208,12 @@ impl LanePublisher {
 
     /// Hands over what was not, up to the first that finds no room.
     fn hand_over_rest(&mut self, generation: u64) {
-        let mut all = std::mem::take(&mut self.sent);
-        for sent in &mut all {
-            self.hand_over(sent, generation);
+        for sent in &mut self.sent {
+            sent.hand_over(&*self.carrier, generation, &self.wake);
             if sent.handed != Handed::Over {
                 break;
             }
         }
-        self.sent = all;
     }
 }
 

@@ -224,11 +224,9 @@ impl Carrier for Producer {
             return Handed::Over;
         }
         let (topic, client) = (parcel.topic(&self.topics), &client.inner);
-        if from == 0 {
-            self.overdue.watch(topic, receipt, Instant::now());
-        }
         for n in from..parcel.records() {
             match self.send_one(client, parcel, n, receipt) {
+                Ok(()) if n == 0 => self.overdue.watch(topic, receipt, Instant::now()),
                 Ok(()) => {}
                 Err(error) if is(&error, RDKafkaErrorCode::QueueFull) => return Handed::UpTo(n),
                 Err(error) => {

@@ -76,7 +76,7 @@ pub fn skus<'a>(new: &[&'a Decided]) -> BTreeMap<&'a str, &'a Sku> {
 }
 
 /// Every product whose shelf may move, in the order in which rows are locked: those that
-/// the records name, and the pieces of the orders that are settled or cancelled.
+/// the records name, and the pieces of all orders that records and payments name.
 pub fn movable<'a>(new: &[&'a Decided], orders: &'a OrdersById) -> BTreeMap<&'a str, &'a Sku> {
     let mut movable = skus(new);
     let pieces = orders.values().flat_map(|order| order.pieces.iter());
