@@ -26,7 +26,7 @@ use super::watchdog::Watchdog;
 use crate::lane::{Claim, LaneId, Record, Source};
 use crate::metrics::PollMetrics;
 use crate::store::Database;
-use crate::work::{News, QueueFull, Read, Task, WorkQueue};
+use crate::work::{QueueFull, Read, Task, WorkQueue};
 
 mod another_log;
 mod hint;
@@ -228,7 +228,7 @@ impl PollLoop {
         let mut stash = Stash::default();
         let expected = claim.next_offset;
         if let Err(QueueFull(task)) =
-            worker_of(&self.workers, lane).try_put(Task::News(News::Claimed(claim.clone())))
+            worker_of(&self.workers, lane).try_put(Task::Claimed(claim.clone()))
         {
             stash.push(task, 0);
         }
@@ -252,9 +252,6 @@ impl PollLoop {
         self.doubts.forget(lane);
         feed.claim.tenure.end();
         crate::metrics::show_lag(lane.topic(&self.config.topics), lane.partition, 0);
-        // When there is no room the worker learns it from the tenure, and drops
-        // the lane when it is claimed again.
-        let _full = worker_of(&self.workers, lane).try_put(Task::News(News::Revoked(lane)));
         tracing::info!(%lane, "partition revoked");
     }
 

@@ -76,11 +76,12 @@ impl Stash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lane::{LaneId, Source};
-    use crate::work::News;
+    use crate::lane::{LaneId, RecordBuilder, Source};
+    use crate::work::Read;
 
     fn task(partition: i32) -> Task {
-        Task::News(News::Revoked(LaneId { source: Source::Orders, partition }))
+        let lane = LaneId { source: Source::Orders, partition };
+        Task::Record(Read { epoch: 1, record: RecordBuilder::new(lane, 0, 0).build() })
     }
 
     #[test]

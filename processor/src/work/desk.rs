@@ -68,10 +68,11 @@ impl Desk {
                 owned.publisher.publish(Parcel::Events(id, events));
             }
         }
+        let mut refunds = pending.refunds;
         // A lane may have been lost since it was looked at.
-        let owned = pending.refunds.iter().filter(|refund| self.lanes.contains_key(&refund.lane));
-        self.refunds.extend(owned.map(|refund| (refund.order_id, refund.lane)));
-        Questions { charges: Vec::new(), refunds: pending.refunds }
+        refunds.retain(|refund| self.lanes.contains_key(&refund.lane));
+        self.refunds.extend(refunds.iter().map(|refund| (refund.order_id, refund.lane)));
+        Questions { charges: Vec::new(), refunds }
     }
 
     /// Brings the desk in line with a committed batch, and publishes its events.
@@ -121,6 +122,14 @@ impl Desk {
             owned.claim.tenure.end();
         }
         self.drop_lane(lane)
+    }
+
+    /// Lets the lanes go that were revoked; tells the orders that it had questions about.
+    #[must_use = "nobody may ask about its orders any more"]
+    pub fn drop_ended(&mut self) -> Vec<OrderId> {
+        let ended = self.lanes.values().filter(|owned| owned.claim.tenure.has_ended());
+        let ended: Vec<LaneId> = ended.map(|owned| owned.claim.lane).collect();
+        ended.into_iter().flat_map(|lane| self.drop_lane(lane)).collect()
     }
 
     /// Lets a lane go; tells the orders that it had questions about. What it had under
@@ -313,7 +322,7 @@ mod tests {
         dropped.sort_by_key(|id| *id != refunds[1].order_id);
         assert_eq!(dropped, [refunds[1].order_id, refunds[2].order_id]);
         assert_eq!(desk.open_questions(), 1);
-        desk.take_in(look());
+        assert_eq!(desk.take_in(look()).refunds, refunds[..1]);
         assert_eq!(desk.open_questions(), 1);
     }
 }

@@ -10,5 +10,5 @@ pub mod unsettled;
 mod worker;
 
 pub use desk::{Desk, OwnedLane};
-pub use queue::{InboxHandle, News, QueueFull, Read, Task, WorkQueue, queue};
+pub use queue::{InboxHandle, QueueFull, Read, Task, WorkQueue, queue};
 pub use worker::{Worker, WorkerConfig, WorkerParts};

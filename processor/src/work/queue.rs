@@ -1,6 +1,6 @@
 //! The queue from the poll loop to one worker: records, bounded in number and in bytes,
-//! because a record may have a megabyte, and beside them news of lanes, which no record
-//! may hold up.
+//! because a record may have a megabyte, and beside them claims, which no record may hold
+//! up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,30 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::Notify;
 
-use crate::lane::{Claim, LaneId, Record};
+use crate::lane::{Claim, Record};
 
-/// More news than a worker has lanes; what finds no room waits with the poll loop.
-const NEWS_MAX: usize = 1024;
+/// More than a worker has lanes; what finds no room waits with the poll loop.
+const CLAIMS_MAX: usize = 1024;
 
 /// What the poll loop has for a worker.
 #[derive(Debug)]
 pub enum Task {
-    /// What became of a lane.
-    News(News),
+    /// A lane is ours from here on: take up what its last owner left.
+    Claimed(Claim),
     /// A record of a claimed lane.
     Record(Read),
 }
 
-/// What becomes of a lane.
-#[derive(Debug)]
-pub enum News {
-    /// It is ours from here on: take up what its last owner left.
-    Claimed(Claim),
-    /// It is not ours any more.
-    Revoked(LaneId),
-}
-
-/// A record, and under which claim it was read. The news of that claim was sent before it.
+/// A record, and under which claim it was read, which was sent before it.
 #[derive(Debug)]
 pub struct Read {
     /// The claim's epoch.
@@ -46,7 +37,7 @@ pub struct QueueFull(pub Task);
 
 /// The poll loop's end.
 pub struct WorkQueue {
-    news: Sender<News>,
+    claims: Sender<Claim>,
     records: Sender<Read>,
     shared: Arc<Shared>,
     bytes_max: usize,
@@ -54,7 +45,7 @@ pub struct WorkQueue {
 
 /// The worker's end.
 pub(super) struct Inbox {
-    news: Receiver<News>,
+    claims: Receiver<Claim>,
     records: Receiver<Read>,
     shared: Arc<Shared>,
 }
@@ -67,12 +58,12 @@ struct Shared {
 /// A queue of so many records and bytes of them. `wake` is told when the poll
 /// loop has put something in.
 pub fn queue(records_max: usize, bytes_max: usize, wake: Arc<Notify>) -> (WorkQueue, InboxHandle) {
-    let (tell, news) = bounded(NEWS_MAX);
-    let (sender, records) = bounded(records_max);
+    let (claim, claims) = bounded(CLAIMS_MAX);
+    let (read, records) = bounded(records_max);
     let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), wake });
     (
-        WorkQueue { news: tell, records: sender, shared: shared.clone(), bytes_max },
-        InboxHandle(Inbox { news, records, shared }),
+        WorkQueue { claims: claim, records: read, shared: shared.clone(), bytes_max },
+        InboxHandle(Inbox { claims, records, shared }),
     )
 }
 
@@ -86,9 +77,10 @@ impl WorkQueue {
     /// [`QueueFull`] when there is no room, or the worker is gone.
     pub fn try_put(&self, task: Task) -> Result<(), QueueFull> {
         match task {
-            Task::News(news) => {
-                self.news.try_send(news).map_err(|error| QueueFull(Task::News(error.into_inner())))
-            }
+            Task::Claimed(claim) => self
+                .claims
+                .try_send(claim)
+                .map_err(|error| QueueFull(Task::Claimed(error.into_inner()))),
             Task::Record(read) => self.try_put_record(read),
         }
     }
@@ -110,8 +102,8 @@ impl WorkQueue {
 }
 
 impl Inbox {
-    pub(super) fn take_news(&self) -> Option<News> {
-        self.news.try_recv().ok()
+    pub(super) fn take_claim(&self) -> Option<Claim> {
+        self.claims.try_recv().ok()
     }
 
     pub(super) fn take_record(&self) -> Option<Read> {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::dead_letter_limit::DeadLetterLimit;
 use super::desk::Desk;
 use super::intake::{Last, Pace, Waiting, pace};
-use super::queue::{Inbox, InboxHandle, News};
+use super::queue::{Inbox, InboxHandle};
 use crate::decide::Outcome;
 use crate::lane::{Claim, LaneId, Record};
 use crate::metrics::WorkerMetrics;
@@ -129,7 +129,7 @@ impl Worker {
     /// Something that retrying cannot mend and no record is to blame for.
     pub async fn run(mut self) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
-            self.hear_news().await?;
+            self.change_lanes().await?;
             self.collect();
             self.sweep().await?;
             match self.pace() {
@@ -149,6 +149,7 @@ impl Worker {
     async fn drain(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + self.config.drain_deadline;
         loop {
+            self.let_revoked_go();
             self.collect();
             self.commit(Vec::new()).await?;
             let done = self.cashier.unanswered() == 0
@@ -173,9 +174,6 @@ impl Worker {
         self.desk.collect(&mut self.retired, Instant::now());
         let room = self.config.batch_max.saturating_sub(self.outcomes.len());
         self.outcomes.extend(self.cashier.answers(room));
-        let desk = &self.desk;
-        self.outcomes.retain(|outcome| desk.may_settle(outcome));
-        self.retired.retain(|lane, _| desk.owns(*lane));
         self.metrics.unsettled.set(self.desk.unsettled.len() as f64);
     }
 
@@ -226,22 +224,26 @@ impl Worker {
         {
             read.push(next);
         }
-        // After the records: the claims that they were read under were told before them.
-        self.hear_news().await?;
+        // After the records: the claims that they were read under were sent before them.
+        self.change_lanes().await?;
         let desk = &self.desk;
         read.retain(|read| desk.owns_under(read.record.lane, read.epoch));
         Ok(read.into_iter().map(|read| read.record).collect())
     }
 
     /// Lets lanes go and takes lanes over, whatever else has to wait.
-    async fn hear_news(&mut self) -> anyhow::Result<()> {
-        while let Some(news) = self.inbox.take_news() {
-            match news {
-                News::Revoked(lane) => self.let_go(lane),
-                News::Claimed(claim) => self.claim(claim).await?,
-            }
+    async fn change_lanes(&mut self) -> anyhow::Result<()> {
+        self.let_revoked_go();
+        while let Some(claim) = self.inbox.take_claim() {
+            self.claim(claim).await?;
         }
         Ok(())
+    }
+
+    /// Whatever is asked about their orders is their next owner's to ask.
+    fn let_revoked_go(&mut self) {
+        let orders = self.desk.drop_ended();
+        self.cashier.forget(&orders);
     }
 
     /// Takes a lane over: publishes what may not be published and asks again
@@ -259,23 +261,19 @@ impl Worker {
             lane = %claim.lane, epoch = claim.epoch, next_offset = claim.next_offset,
             outbox = recovered.pending.outbox.len(), unsettled = recovered.reserved.len(), "lane claimed"
         );
-        // A revocation may have found no room in the queue.
-        self.let_go(claim.lane);
+        // What an earlier claim of ours asked about may be settled since.
+        let orders = self.desk.drop_lane(claim.lane);
+        self.cashier.forget(&orders);
         let questions = self.desk.take_over(claim, recovered);
         self.cashier.ask(questions);
         Ok(())
     }
 
-    /// Lets a lane go: whatever is asked about its orders is its next owner's to ask.
-    fn let_go(&mut self, lane: LaneId) {
-        let orders = self.desk.drop_lane(lane);
-        self.cashier.forget(&orders);
-    }
-
     /// One transaction with these records and all that waits.
     async fn commit(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
         let outcomes: Vec<Outcome> = self.outcomes.drain(..).collect();
-        let riders = Riders { outcomes, retired: std::mem::take(&mut self.retired) };
+        let mut riders = Riders { outcomes, retired: std::mem::take(&mut self.retired) };
+        self.keep_owned(&mut riders);
         if records.is_empty() && riders.outcomes.is_empty() && riders.retired.is_empty() {
             return Ok(());
         }

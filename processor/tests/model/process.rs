@@ -10,7 +10,7 @@ use processor::decide::{Outcome, Questions};
 use processor::lane::{Claim, LaneId};
 use processor::payment::{Answered, Question, Tab};
 use processor::store::{Batch, DeadLetter, LastSeen, Retired};
-use processor::work::{Desk, News};
+use processor::work::Desk;
 use tokio::sync::Notify;
 
 use super::ledger::{self, Call, Found, Ledger};
@@ -51,7 +51,7 @@ pub(crate) struct Processor<'l> {
     feeds: BTreeMap<LaneId, Feed>,
     /// Partitions assigned and not yet claimed.
     pub(crate) claims: VecDeque<LaneId>,
-    news: VecDeque<News>,
+    taken: VecDeque<Claim>,
     /// Records, with the epoch of the claim that they were read under.
     inbox: VecDeque<(i64, &'l Entry)>,
     outcomes: Vec<Outcome>,
@@ -76,7 +76,7 @@ impl<'l> Processor<'l> {
             seen: LastSeen::default(),
             feeds: BTreeMap::new(),
             claims: VecDeque::new(),
-            news: VecDeque::new(),
+            taken: VecDeque::new(),
             inbox: VecDeque::new(),
             outcomes: Vec::new(),
             retired: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl<'l> Processor<'l> {
         if let Some(assigned) = self.claims.front() {
             let Some(claim) = ledger.claim(*assigned) else { return false };
             self.claims.pop_front();
-            self.news.push_back(News::Claimed(claim.clone()));
+            self.taken.push_back(claim.clone());
             let expected = claim.next_offset;
             self.feeds.insert(claim.lane, Feed { claim, expected });
             return true;
@@ -121,7 +121,6 @@ impl<'l> Processor<'l> {
         self.claims.retain(|assigned| *assigned != lane);
         if let Some(feed) = self.feeds.remove(&lane) {
             feed.claim.tenure.end();
-            self.news.push_back(News::Revoked(lane));
         }
     }
 
@@ -180,7 +179,7 @@ impl<'l> Processor<'l> {
     /// Whether it has nothing left to do but to read the log.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
-            && self.news.is_empty()
+            && self.taken.is_empty()
             && self.inbox.is_empty()
             && self.outcomes.is_empty()
             && self.retired.is_empty()
@@ -207,12 +206,8 @@ impl<'l> Processor<'l> {
     fn take_up(&mut self, ledger: &mut Ledger, most: usize) -> bool {
         // Far enough apart for every delay between deliveries.
         self.now += Duration::from_secs(10);
-        let mut heard = !self.news.is_empty();
-        self.hear_news(ledger);
+        let mut heard = self.change_lanes(ledger);
         self.desk.collect(&mut self.retired, self.now);
-        let desk = &self.desk;
-        self.outcomes.retain(|outcome| desk.may_settle(outcome));
-        self.retired.retain(|lane, _| desk.owns(*lane));
         // Now and then; before it rests, always.
         let idle = self.inbox.is_empty() && self.outcomes.is_empty() && self.retired.is_empty();
         let swept = (idle || most == 5) && self.sweep(ledger);
@@ -221,6 +216,9 @@ impl<'l> Processor<'l> {
         let mut read: Vec<_> = self.inbox.drain(..most).collect();
         read.retain(|(epoch, entry)| self.desk.owns_under(entry.lane, *epoch));
         let records: Vec<_> = read.into_iter().map(|(_, entry)| entry).collect();
+        let desk = &self.desk;
+        self.outcomes.retain(|outcome| desk.may_settle(outcome));
+        self.retired.retain(|lane, _| desk.owns(*lane));
         let outcomes = std::mem::take(&mut self.outcomes);
         let retired = std::mem::take(&mut self.retired);
         if records.is_empty() && outcomes.is_empty() && retired.is_empty() {
@@ -231,19 +229,20 @@ impl<'l> Processor<'l> {
         true
     }
 
-    fn hear_news(&mut self, ledger: &mut Ledger) {
-        while let Some(news) = self.news.pop_front() {
-            match news {
-                News::Revoked(lane) => self.let_go(lane),
-                News::Claimed(claim) => {
-                    let recovered = recover(self.log, ledger, &claim);
-                    ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
-                    self.let_go(claim.lane);
-                    let questions = self.desk.take_over(claim, recovered);
-                    self.put(questions);
-                }
-            }
+    /// Lets lanes go and takes lanes over; whether there was one to take.
+    fn change_lanes(&mut self, ledger: &mut Ledger) -> bool {
+        let orders = self.desk.drop_ended();
+        self.forget(&orders);
+        let any = !self.taken.is_empty();
+        while let Some(claim) = self.taken.pop_front() {
+            let recovered = recover(self.log, ledger, &claim);
+            ledger.note(|| Call::Recover(claim.clone(), Found::from(&recovered)));
+            let orders = self.desk.drop_lane(claim.lane);
+            self.forget(&orders);
+            let questions = self.desk.take_over(claim, recovered);
+            self.put(questions);
         }
+        any
     }
 
     /// Looks for what others left to its lanes; whether there was something.
@@ -280,11 +279,6 @@ impl<'l> Processor<'l> {
         }
         work.begin(ledger, self.seen.mood());
         self.stage = Stage::Writing(work);
-    }
-
-    fn let_go(&mut self, lane: LaneId) {
-        let orders = self.desk.drop_lane(lane);
-        self.forget(&orders);
     }
 
     /// What is with the provider already takes its course; nobody hears of it.

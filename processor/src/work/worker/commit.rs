@@ -278,7 +278,8 @@ impl Worker {
         }
     }
 
-    fn keep_owned(&self, riders: &mut Riders) {
+    /// Leaves out what is another owner's to commit.
+    pub(super) fn keep_owned(&self, riders: &mut Riders) {
         let desk = &self.desk;
         riders.outcomes.retain(|outcome| desk.may_settle(outcome));
         riders.retired.retain(|lane, _| desk.owns(*lane));
