@@ -7,7 +7,8 @@
 //!    thread with a single-threaded runtime: a request never changes threads.
 //! 2. [`routes`] reads method and path and hands `POST /orders` to
 //!    [`place_order`], the other writes to [`requests`], reads to [`reads`].
-//! 3. [`body`] collects at most 64 KiB within a deadline. `contract::Order`
+//! 3. [`head`] refuses what needs no body to be refused. [`body`] collects at most
+//!    64 KiB within a deadline. `contract::Order`
 //!    decides with the processor's own code what a valid order is; every fault
 //!    becomes one entry of an RFC 9457 [`problem`].
 //! 4. [`publisher`] gives the untouched body bytes to librdkafka, keyed by order
@@ -31,6 +32,7 @@
 pub mod body;
 pub mod config;
 pub mod gateway;
+pub mod head;
 pub mod idempotency;
 pub mod metrics;
 pub mod place_order;

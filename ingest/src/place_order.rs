@@ -13,8 +13,8 @@ use uuid::fmt::Hyphenated;
 use crate::problem::Problem;
 use crate::publisher::Event;
 use crate::reply::{self, Reply};
-use crate::requests;
 use crate::worker::{Pending, Worker};
+use crate::{head, requests};
 
 thread_local! {
     /// The decoder's buffers; a worker decodes one order at a time.
@@ -37,7 +37,7 @@ pub async fn place_order(worker: &Worker, request: Request<Incoming>) -> Result<
     let (taken, pending) = {
         // Dropped before the wait: librdkafka has its copy, and the connection
         // gets its read buffer back.
-        let (head, body) = requests::read(worker, request).await?;
+        let (head, body) = head::read(worker, request).await?;
         let taken = take(&body, head.key.as_deref(), || worker.publisher.mint())?;
         let pending = send(worker, &taken, head.traceparent.as_deref(), &body)?;
         (taken, pending)

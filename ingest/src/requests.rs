@@ -2,23 +2,18 @@
 //! event keyed by what it is about, so that it stays in order with the other
 //! events of that order or product.
 
-use bytes::Bytes;
 use compact_str::{CompactString, format_compact};
 use contract::event::EventType;
 use contract::{CancelRequest, OrderId, Shipment, Sku, StockAdjustment, Violations};
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::HeaderName;
-use hyper::{HeaderMap, Request};
 use service::clock;
 
+use crate::head;
 use crate::problem::Problem;
 use crate::publisher::Event;
 use crate::reply::{self, Reply};
 use crate::worker::Worker;
-use crate::{body, idempotency};
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACEPARENT_BYTES: usize = 55;
 
 /// What a request asks for.
 struct Wish<'a> {
@@ -88,7 +83,7 @@ async fn publish(
     wish: Wish<'_>,
     request: Request<Incoming>,
 ) -> Result<Reply, Problem> {
-    let (head, body) = read(worker, request).await?;
+    let (head, body) = head::read(worker, request).await?;
     (wish.check)(&body).map_err(Problem::invalid_body)?;
     let id = match head.key {
         Some(key) => contract::event_id_for_key(wish.scope, wish.subject, &key),
@@ -115,50 +110,10 @@ async fn publish(
     Ok(reply::accepted(document, format_args!("{}", wish.location), position))
 }
 
-/// What the head of a write says.
-pub struct Head {
-    /// Its `Idempotency-Key`.
-    pub key: Option<CompactString>,
-    /// The client's trace context.
-    pub traceparent: Option<CompactString>,
-}
-
-impl Head {
-    /// Refuses what needs no body to be refused.
-    fn of(worker: &Worker, headers: &HeaderMap) -> Result<Self, Problem> {
-        worker.admit()?;
-        Ok(Self { key: idempotency::key(headers)?, traceparent: traceparent(headers) })
-    }
-}
-
-/// Head and body of a write that may be taken.
-pub async fn read(worker: &Worker, request: Request<Incoming>) -> Result<(Head, Bytes), Problem> {
-    match Head::of(worker, request.headers()) {
-        Ok(head) => Ok((head, body::read(request, worker.limits.body_timeout).await?)),
-        Err(problem) => Err(body::refuse(request, problem).await),
-    }
-}
-
 /// The time of an event: RFC 3339 in UTC with milliseconds. Its 24 characters
 /// need no allocation.
 pub fn now() -> CompactString {
     format_compact!("{:.3}", clock::now())
-}
-
-/// The client's trace context, when it has the form of one; it goes into the
-/// log, so nothing else does.
-fn traceparent(headers: &HeaderMap) -> Option<CompactString> {
-    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
-    let dashes = [2, 35, 52];
-    let well_formed = text.len() == TRACEPARENT_BYTES
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if dashes.contains(&at) {
-                byte == b'-'
-            } else {
-                matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-            }
-        });
-    well_formed.then(|| CompactString::new(text))
 }
 
 #[cfg(test)]
@@ -173,16 +128,5 @@ mod tests {
         assert_eq!(now.len(), 24);
         assert!(now.ends_with('Z') && !now.is_heap_allocated(), "{now}");
         assert!(now.parse::<Timestamp>().is_ok());
-    }
-
-    #[test]
-    fn only_a_trace_context_is_passed_on() {
-        let read = |value: &'static str| {
-            traceparent(&HeaderMap::from_iter([(TRACEPARENT, value.parse().unwrap())])).is_some()
-        };
-        assert!(read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-        assert!(!read("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
-        assert!(!read("00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01"));
-        assert!(!read("garbage"));
     }
 }
