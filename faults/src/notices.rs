@@ -5,7 +5,7 @@ use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
@@ -19,17 +19,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Ids that a message names.
 const NAMED_MAX: usize = 3;
 
-/// A partition and an offset.
-pub(crate) type Place = (i32, i64);
-
-/// Whether the notifier may have left events out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Gaps {
-    /// All was to be told.
-    None,
-    /// It lost what it had in hand, and then went on: the newest events are told.
-    InHand,
-}
+/// What a notifier had in hand when it did not end in order may not have been told: events
+/// that were written up to this instant.
+pub(crate) type Excuse = Option<SystemTime>;
 
 /// Events and their notifications so far, in one world.
 #[derive(Default)]
@@ -37,10 +29,8 @@ pub(crate) struct Notices {
     hasher: RandomState,
     /// Ids that were told, as hashes: a world has some million.
     told: HashSet<u64>,
-    /// Events that were not told yet, and where they came first.
-    untold: HashMap<String, Place>,
-    /// The newest event of each partition that was told.
-    newest: HashMap<i32, i64>,
+    /// Events that were not told yet, and when they were first written.
+    untold: HashMap<String, SystemTime>,
     twice: Vec<String>,
     /// Where each partition of the log is to be read on.
     next: HashMap<i32, i64>,
@@ -54,18 +44,18 @@ pub(crate) struct Notices {
 /// The log or the file cannot be read.
 pub(crate) async fn check(world: &mut World) -> Result<Vec<String>> {
     let World { notices, squad, kafka, .. } = world;
-    let (file, gaps) = (squad.told(), squad.take_gaps());
+    let (file, excuse) = (squad.told(), squad.take_excuse());
     // What is told already need not be kept as text.
     notices.read(&file)?;
     let mut next = std::mem::take(&mut notices.next);
-    kafka.read_events(&mut next, |id, place| notices.expect(id, place))?;
+    kafka.read_events(&mut next, |id, written| notices.expect(id, written))?;
     notices.next = next;
     let begin = Instant::now();
-    while !notices.are_complete(gaps) && begin.elapsed() < TELL_PATIENCE {
+    while !notices.missing(excuse).is_empty() && begin.elapsed() < TELL_PATIENCE {
         sleep(LOOK_INTERVAL).await;
         notices.read(&file)?;
     }
-    Ok(notices.judge(gaps))
+    Ok(notices.judge(excuse))
 }
 
 #[derive(serde::Deserialize)]
@@ -75,27 +65,18 @@ struct Line {
 
 impl Notices {
     /// Notes an event of the log. After a crash one may come again, and is told once.
-    fn expect(&mut self, id: &str, place: Place) {
-        if self.told.contains(&self.hasher.hash_one(id)) {
-            self.reach(place);
-        } else {
-            self.untold.entry(id.to_owned()).or_insert(place);
+    fn expect(&mut self, id: &str, written: SystemTime) {
+        if !self.told.contains(&self.hasher.hash_one(id)) {
+            self.untold.entry(id.to_owned()).or_insert(written);
         }
     }
 
     /// Notes a notification.
     fn tell(&mut self, id: String) {
-        if let Some(place) = self.untold.remove(&id) {
-            self.reach(place);
-        }
+        self.untold.remove(&id);
         if !self.told.insert(self.hasher.hash_one(&id)) {
             self.twice.push(id);
         }
-    }
-
-    fn reach(&mut self, (partition, offset): Place) {
-        let newest = self.newest.entry(partition).or_insert(offset);
-        *newest = (*newest).max(offset);
     }
 
     /// Reads the lines that the notifier has written since the last time. Half a line, as
@@ -118,27 +99,16 @@ impl Notices {
     }
 
     /// Events that were to be told and were not.
-    fn missing(&self, gaps: Gaps) -> Vec<&str> {
-        let newer = |(partition, offset): &Place| {
-            self.newest.get(partition).is_none_or(|newest| offset > newest)
-        };
-        let due = |place: &Place| match gaps {
-            Gaps::None => true,
-            Gaps::InHand => newer(place),
-        };
-        self.untold.iter().filter(|(_, place)| due(place)).map(|(id, _)| id.as_str()).collect()
-    }
-
-    /// Whether all is told.
-    fn are_complete(&self, gaps: Gaps) -> bool {
-        self.missing(gaps).is_empty()
+    fn missing(&self, excuse: Excuse) -> Vec<&str> {
+        let due = |written: &SystemTime| excuse.is_none_or(|until| *written > until);
+        self.untold.iter().filter(|(_, written)| due(written)).map(|(id, _)| id.as_str()).collect()
     }
 
     /// What is wrong about them. What may be missing is not asked for again.
-    fn judge(&mut self, gaps: Gaps) -> Vec<String> {
+    fn judge(&mut self, excuse: Excuse) -> Vec<String> {
         let twice: Vec<_> = self.twice.iter().map(String::as_str).collect();
         let wrong =
-            [("told twice", twice), ("not told", self.missing(gaps))].map(|(what, mut ids)| {
+            [("told twice", twice), ("not told", self.missing(excuse))].map(|(what, mut ids)| {
                 ids.sort_unstable();
                 let named = ids[..ids.len().min(NAMED_MAX)].join(", ");
                 (!ids.is_empty()).then(|| format!("{} events {what}, such as {named}", ids.len()))
@@ -153,11 +123,15 @@ impl Notices {
 mod tests {
     use super::*;
 
-    /// Events a, b and c of partition 0 and d of partition 1, with those told.
+    fn at(s: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(s)
+    }
+
+    /// Events a, b, c and d, written in this order.
     fn notices(told: &[&str]) -> Notices {
         let mut notices = Notices::default();
-        for (id, place) in [("a", (0, 1)), ("b", (0, 2)), ("c", (0, 3)), ("d", (1, 1))] {
-            notices.expect(id, place);
+        for (s, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            notices.expect(id, at(s as u64));
         }
         told.iter().for_each(|id| notices.tell((*id).to_owned()));
         notices
@@ -165,30 +139,28 @@ mod tests {
 
     #[test]
     fn each_event_is_to_be_told_once() {
-        assert!(notices(&["a", "b", "c", "d"]).judge(Gaps::None).is_empty());
-        let wrong = notices(&["a", "c", "d", "d"]).judge(Gaps::None);
+        assert!(notices(&["a", "b", "c", "d"]).judge(None).is_empty());
+        let wrong = notices(&["a", "c", "d", "d"]).judge(None);
         assert_eq!(wrong, ["1 events told twice, such as d", "1 events not told, such as b"]);
     }
 
     #[test]
-    fn a_notifier_that_was_killed_may_leave_a_gap_and_has_to_go_on_behind_it() {
-        let mut gap = notices(&["a", "c", "d"]);
-        assert!(gap.are_complete(Gaps::InHand) && !gap.are_complete(Gaps::None));
-        assert!(gap.judge(Gaps::InHand).is_empty());
-        assert!(gap.judge(Gaps::None).is_empty(), "it was forgiven");
-        let wrong = notices(&["a", "b", "c", "c"]).judge(Gaps::InHand);
+    fn what_was_written_after_a_notifier_died_was_not_in_its_hand() {
+        let mut gap = notices(&["a", "d"]);
+        assert_eq!(gap.missing(Some(at(1))), ["c"]);
+        assert!(gap.judge(Some(at(2))).is_empty());
+        assert!(gap.judge(None).is_empty(), "it was forgiven");
+        let wrong = notices(&["a", "b", "c", "c"]).judge(Some(at(2)));
         assert_eq!(wrong, ["1 events told twice, such as c", "1 events not told, such as d"]);
-        let wrong = notices(&["a", "d"]).judge(Gaps::InHand);
-        assert_eq!(wrong, ["2 events not told, such as b, c"]);
     }
 
     #[test]
     fn an_event_that_comes_again_or_is_told_before_it_was_seen_is_told_once() {
         let mut notices = notices(&["a", "b", "c", "d", "e"]);
-        for (id, place) in [("a", (0, 4)), ("e", (1, 2)), ("e", (1, 3))] {
-            notices.expect(id, place);
+        for (id, s) in [("a", 4), ("e", 5), ("e", 6)] {
+            notices.expect(id, at(s));
         }
-        assert!(notices.judge(Gaps::None).is_empty());
+        assert!(notices.judge(None).is_empty());
     }
 
     #[test]
@@ -201,6 +173,6 @@ mod tests {
             notices.read(&file).unwrap();
         }
         std::fs::remove_file(&file).unwrap();
-        assert!(notices.judge(Gaps::None).is_empty());
+        assert!(notices.judge(None).is_empty());
     }
 }

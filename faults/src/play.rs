@@ -50,13 +50,14 @@ impl Round<'_> {
 
     /// What clients saw and should not have seen.
     fn unfit_answers(&self, seen: Seen) -> Option<String> {
-        let Seen { refused, refused_otherwise, failed, .. } = seen;
+        let Seen { refused, refused_otherwise, unserved, failed, .. } = seen;
         if self.expects(Expect::OnlyUnserved) && refused + failed > 0 {
             return Some("requests failed although the gateway was there".to_owned());
         }
-        let unexpected = self.expects(Expect::OnlyBusy) && refused_otherwise + failed > 0;
+        let silent = unserved + failed;
+        let unexpected = self.expects(Expect::OnlyBusy) && refused_otherwise + silent > 0;
         unexpected.then(|| {
-            format!("{refused_otherwise} requests were refused by no 503, {failed} had no answer")
+            format!("{refused_otherwise} requests were refused by no 503, {silent} had no answer")
         })
     }
 }

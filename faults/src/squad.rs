@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use stack::service::{Launch, Life, Service, free_port, set};
 use tokio::time::{Instant, sleep};
 
-use crate::notices::{Gaps, TELL_PATIENCE};
+use crate::notices::{Excuse, TELL_PATIENCE};
 use crate::scenario::Program;
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub(crate) struct Squad {
     /// Metrics of programs as they were frozen.
     frozen: BTreeMap<Program, String>,
     /// What the notifier may have left out since it was last asked.
-    gaps: Gaps,
+    excuse: Excuse,
 }
 
 impl Squad {
@@ -50,8 +50,8 @@ impl Squad {
         // The notifier appends, and nobody asks for what it told in another world.
         let _missing = std::fs::remove_file(told(&logs));
         let (running, frozen) = (BTreeMap::new(), BTreeMap::new());
-        let (deserted, gaps) = (Vec::new(), Gaps::None);
-        Self { programs, logs, env, running, deserted, frozen, gaps }
+        let (deserted, excuse) = (Vec::new(), None);
+        Self { programs, logs, env, running, deserted, frozen, excuse }
     }
 
     /// Starts a program that does not run, with settings beside the usual ones. Does not
@@ -106,24 +106,25 @@ impl Squad {
 
     /// `kill -9`, and its end: the next one takes its ports. Nothing when it does not run.
     pub(crate) async fn kill(&mut self, program: Program) -> Result<()> {
-        self.excuse(program);
-        match self.take(program) {
+        let killed = match self.take(program) {
             Some(service) => service.kill().await,
             None => Ok(()),
-        }
+        };
+        self.excuse(program);
+        killed
     }
 
     /// What the notifier has in hand counts as told: it is lost with one that does not end
     /// in order.
     fn excuse(&mut self, program: Program) {
         if program == Program::Notifier {
-            self.gaps = Gaps::InHand;
+            self.excuse = Some(SystemTime::now());
         }
     }
 
     /// What the notifier may have left out since the last call.
-    pub(crate) fn take_gaps(&mut self) -> Gaps {
-        std::mem::replace(&mut self.gaps, Gaps::None)
+    pub(crate) fn take_excuse(&mut self) -> Excuse {
+        self.excuse.take()
     }
 
     /// The file of notifications.

@@ -1,7 +1,7 @@
 //! Reads what the notifier is to tell.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use contract::header;
@@ -10,21 +10,20 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{DEADLINE, Kafka, partitions};
-use crate::notices::Place;
 
 /// What a long round has told can be read in this time.
 const READ_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Kafka {
     /// Reads events up to where the topic ends now, from where `next` says, and notes
-    /// their ids. A client of its own reads: a fault may have confused another.
+    /// their ids and when they were written. A client of its own reads: a fault may have confused another.
     ///
     /// # Errors
     /// The broker does not answer.
     pub(crate) fn read_events(
         &self,
         next: &mut HashMap<i32, i64>,
-        mut note: impl FnMut(&str, Place),
+        mut note: impl FnMut(&str, SystemTime),
     ) -> Result<()> {
         let mut config = self.client.clone();
         config.set("group.id", "faults").set("enable.auto.commit", "false");
@@ -40,8 +39,9 @@ impl Kafka {
                 ensure!(Instant::now() < deadline, "{} cannot be read", self.events);
                 let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) else { continue };
                 *next = message.offset() + 1;
+                let written = message.timestamp().to_millis().unwrap_or_default();
                 if let Some(id) = id(&message) {
-                    note(id, (partition, message.offset()));
+                    note(id, UNIX_EPOCH + Duration::from_millis(written.unsigned_abs()));
                 }
             }
         }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_event_is_read_once_with_its_place() {
+    fn each_event_is_read_once_with_its_time() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("events", 2, 1).unwrap();
         let topics = ["orders", "stock", "events"].map(str::to_owned);
@@ -78,13 +78,18 @@ mod tests {
         };
         let (mut next, mut read) = (HashMap::new(), Vec::new());
         let mut look = |seen: &mut Vec<_>| {
-            kafka.read_events(&mut next, |id, place| seen.push((id.to_owned(), place))).unwrap();
+            kafka
+                .read_events(&mut next, |id, written| seen.push((id.to_owned(), written)))
+                .unwrap();
         };
+        let begun = SystemTime::now() - Duration::from_millis(1);
         [("a", 0), ("b", 1), ("c", 1)].into_iter().for_each(|(id, partition)| send(id, partition));
         look(&mut read);
+        let between = SystemTime::now();
         send("d", 0);
         look(&mut read);
-        let places = [("a", (0, 0)), ("b", (1, 0)), ("c", (1, 1)), ("d", (0, 1))];
-        assert_eq!(read, places.map(|(id, place)| (id.to_owned(), place)));
+        assert!(read.iter().map(|(id, _)| id.as_str()).eq(["a", "b", "c", "d"]), "{read:?}");
+        assert!(read[..3].iter().all(|(_, written)| (begun..=between).contains(written)));
+        assert!(read[3].1 + Duration::from_millis(1) > between);
     }
 }
