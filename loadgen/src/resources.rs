@@ -17,11 +17,11 @@ pub fn peak_rss_mib() -> Option<f64> {
     Some((kib / 102.4).round() / 10.0)
 }
 
-/// CPU need of one load thread.
+/// How long one load thread was runnable: on a CPU, or in the queue for one.
 #[derive(Clone, Copy, Debug)]
 pub struct ThreadUse {
     thread: i32,
-    needed_ns: u64,
+    runnable_ns: u64,
 }
 
 impl ThreadUse {
@@ -32,20 +32,19 @@ impl ThreadUse {
 
     /// Starts observing a thread of this process.
     pub fn observe(thread: i32) -> Self {
-        Self { thread, needed_ns: needed_ns(thread).unwrap_or(0) }
+        Self { thread, runnable_ns: runnable_ns(thread).unwrap_or(0) }
     }
 
-    /// The share of `wall_ns` that the thread computed since the last call, or would have
-    /// if it had got a CPU.
+    /// The share of `wall_ns` that the thread was runnable since the last call.
     pub fn share_since(&mut self, wall_ns: u64) -> f64 {
-        let Some(now) = needed_ns(self.thread) else { return 0.0 };
-        let needed = now.saturating_sub(self.needed_ns);
-        self.needed_ns = now;
-        needed as f64 / wall_ns.max(1) as f64
+        let Some(now) = runnable_ns(self.thread) else { return 0.0 };
+        let runnable = now.saturating_sub(self.runnable_ns);
+        self.runnable_ns = now;
+        runnable as f64 / wall_ns.max(1) as f64
     }
 }
 
-fn needed_ns(thread: i32) -> Option<u64> {
+fn runnable_ns(thread: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
     on_cpu_and_waiting(&text)
 }
