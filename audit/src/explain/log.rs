@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use contract::header;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use service::args::KafkaArgs;
 use uuid::Uuid;
 
 use super::{Fact, Life};
+use crate::read::record::readable_headers;
 
 const ANSWER: Duration = Duration::from_secs(10);
 /// A search that takes longer has lost its broker.
@@ -187,7 +188,6 @@ fn fact(message: &BorrowedMessage<'_>, at_ms: i64) -> Fact {
 }
 
 fn header(message: &BorrowedMessage<'_>, name: &str) -> String {
-    let mut headers = message.headers().into_iter().flat_map(Headers::iter);
-    let value = headers.find(|header| header.key == name).and_then(|header| header.value);
+    let value = readable_headers(message).get(name);
     value.map_or_else(|| "?".into(), |value| String::from_utf8_lossy(value).into_owned())
 }

@@ -1,7 +1,7 @@
 //! A message of the Kafka client as a record.
 
 use rdkafka::Message;
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _};
+use rdkafka::message::{BorrowedMessage, Headers as _};
 use service::quiet;
 
 use crate::place::{Place, Topic};
@@ -16,11 +16,13 @@ pub fn record<'a>(topic: Topic, message: &'a BorrowedMessage<'_>) -> Record<'a> 
         logged_s: u32::try_from(logged_ms / 1000).unwrap_or(0),
         key: message.key(),
         value: message.payload(),
-        headers: message.headers().map_or_else(Headers::default, headers),
+        headers: readable_headers(message),
     }
 }
 
-fn headers(headers: &BorrowedHeaders) -> Headers<'_> {
+/// The headers of a message whose names are text.
+pub fn readable_headers<'a>(message: &'a BorrowedMessage<'_>) -> Headers<'a> {
+    let Some(headers) = message.headers() else { return Headers::default() };
     let pair = |n| headers.try_get(n).map(|header| (header.key, header.value));
     Headers(readable(headers.count(), pair))
 }
