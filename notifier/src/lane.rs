@@ -14,16 +14,18 @@ use service::kafka::membership::Membership;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
-use crate::consumer::{Reader, Source};
+use crate::consumer::{Change, Reader, Source};
 use crate::metrics::LaneMetrics;
 use crate::sink::Sink;
 
 mod committed;
 mod looks;
 mod read;
+mod rejoin;
 
 use self::committed::Committed;
 use self::read::{Partition, apply, is_loss, is_out_of_log, read};
+use self::rejoin::Rejoin;
 
 /// The longest that an event waits for company; also how often an idle lane
 /// looks up.
@@ -51,6 +53,7 @@ pub struct Lane {
     backoff: Backoff,
     reading: Reading,
     committed: Committed,
+    rejoin: Rejoin,
 }
 
 /// Whether the lane fetches records.
@@ -87,6 +90,7 @@ impl Lane {
             backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
             reading: Reading::On,
             committed: Committed::Told,
+            rejoin: Rejoin::default(),
         })
     }
 
@@ -136,6 +140,9 @@ impl Lane {
     fn turn(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         if matches!(self.committed, Committed::Told | Committed::Unanswered) {
             self.committed = Committed::Unanswered;
+            if !self.chunk.doubtful().is_empty() && self.rejoin.is_under_way(Instant::now()) {
+                return self.hold("waits for its partitions to know what counts as told");
+            }
             if let Err(error) = self.count_as_told() {
                 self.health.fail(&self.progress, error.to_string());
                 return self.hold(&format!("cannot commit progress: {error}"));
@@ -278,6 +285,9 @@ impl Lane {
         // A rebalance comes without a record; should one come along, it is from
         // after the rebalance, and its partition must be known first.
         for change in changes {
+            if matches!(change, Change::Assigned(..)) {
+                self.rejoin.end();
+            }
             self.committed = self.committed.follow(&change, chunk);
             apply(change, partitions, self.window)?;
         }

@@ -28,7 +28,8 @@
 //! truth is in `GET /orders/{id}`. An orderly stop, or handing a partition to
 //! another instance, loses nothing: the progress of what the sink has not taken
 //! is moved back. A commit whose answer is lost is asked again; when its partitions
-//! left meanwhile, the progress is read back, and the mark that this lane's commits
+//! left meanwhile, the progress is read back once the group has a new generation, which
+//! takes no commit of the one before, and the mark that this lane's commits
 //! carry says whether it took place. Three limits, stated: a copy that comes more
 //! than a window behind its first occurrence is told again; a webhook that took an
 //! event but did not answer in time gets it again, with the same `Idempotency-Key`;

@@ -57,6 +57,7 @@ impl Lane {
     fn begin_anew(&mut self, why: &str) {
         tracing::warn!(sink = self.name, why, "joined the group anew");
         self.partitions.clear();
+        self.rejoin.begin(Instant::now());
         self.committed = self.committed.leave_group(&mut self.chunk);
         if self.committed == Committed::Told {
             self.reading = Reading::On;
