@@ -24,6 +24,12 @@ pub struct OwnedLane {
     pub publisher: LanePublisher,
 }
 
+impl OwnedLane {
+    fn is_ours(&self) -> bool {
+        !self.claim.tenure.has_ended()
+    }
+}
+
 /// All lanes of a worker.
 pub struct Desk {
     /// The lanes.
@@ -127,7 +133,7 @@ impl Desk {
     /// Lets the lanes go that were revoked; tells the orders that it had questions about.
     #[must_use = "nobody may ask about its orders any more"]
     pub fn drop_ended(&mut self) -> Vec<OrderId> {
-        let ended = self.lanes.values().filter(|owned| owned.claim.tenure.has_ended());
+        let ended = self.lanes.values().filter(|owned| !owned.is_ours());
         let ended: Vec<LaneId> = ended.map(|owned| owned.claim.lane).collect();
         ended.into_iter().flat_map(|lane| self.drop_lane(lane)).collect()
     }
@@ -149,12 +155,12 @@ impl Desk {
 
     /// Whether work for this lane may still have an effect.
     pub fn owns(&self, lane: LaneId) -> bool {
-        self.lanes.get(&lane).is_some_and(|owned| !owned.claim.tenure.has_ended())
+        self.lanes.get(&lane).is_some_and(OwnedLane::is_ours)
     }
 
     /// Whether a record that was read under a claim of this epoch may have an effect.
     pub fn owns_under(&self, lane: LaneId, epoch: i64) -> bool {
-        self.owns(lane) && self.lanes.get(&lane).is_some_and(|owned| owned.claim.epoch == epoch)
+        self.lanes.get(&lane).is_some_and(|owned| owned.is_ours() && owned.claim.epoch == epoch)
     }
 
     /// The lane an outcome is committed under.

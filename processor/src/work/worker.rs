@@ -274,7 +274,7 @@ impl Worker {
         let outcomes: Vec<Outcome> = self.outcomes.drain(..).collect();
         let mut riders = Riders { outcomes, retired: std::mem::take(&mut self.retired) };
         self.keep_owned(&mut riders);
-        if records.is_empty() && riders.outcomes.is_empty() && riders.retired.is_empty() {
+        if records.is_empty() && riders.are_none() {
             return Ok(());
         }
         let begun = Instant::now();

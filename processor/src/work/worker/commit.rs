@@ -37,7 +37,7 @@ pub(super) struct Riders {
 }
 
 impl Riders {
-    fn are_none(&self) -> bool {
+    pub(super) fn are_none(&self) -> bool {
         self.outcomes.is_empty() && self.retired.is_empty()
     }
 
